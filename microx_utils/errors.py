@@ -1,0 +1,24 @@
+"""The error for bad input: it names the file, what is wrong with it and what to do."""
+
+from os import PathLike
+
+
+class DataError(Exception):
+    """A file, folder or table that MicroX was given can't be used.
+
+    Parameters
+    ----------
+    path
+        The file or folder at fault.
+    problem
+        What was found, and what was expected instead.
+    remedy
+        What the reader should do next, as a full sentence.
+    """
+
+    def __init__(self, path: str | PathLike[str], problem: str, remedy: str) -> None:
+        super().__init__(path, problem, remedy)  # all three, so that the error survives pickling between processes
+        self.path, self.problem, self.remedy = path, problem, remedy
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}. {self.remedy}"

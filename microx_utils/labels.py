@@ -1,0 +1,49 @@
+"""The seven classes, and the one table that maps every corpus's words onto them (paper, section III.B)."""
+
+EMOTIONS = ("neutral", "anger", "contempt", "surprise", "fear", "happy", "sad")
+"""The paper's classes in the order of its plots; "contempt" holds contempt and disgust."""
+
+CHANCE = 1 / len(EMOTIONS)
+"""Accuracy of a uniform guess over the seven classes."""
+
+LABEL_TO_EMOTION = {
+    "neutral": "neutral",
+    "anger": "anger",
+    "angry": "anger",
+    "contempt": "contempt",
+    "disgust": "contempt",
+    "surprise": "surprise",
+    "surprised": "surprise",
+    "fear": "fear",
+    "fearful": "fear",
+    "happiness": "happy",
+    "happy": "happy",
+    "sadness": "sad",
+    "sad": "sad",
+}
+"""Source word (lower case) -> class. The paper merges "following BAUM-2", contempt and disgust together."""
+
+UNMAPPED_LABELS = ("boredom", "bothered", "concentrating", "interest", "thinking", "unsure")
+"""BAUM-1's mental states. The paper does not say what became of them; here they are listed as excluded."""
+
+
+def emotion_of(label: str) -> str | None:
+    """Return the class of a corpus's own label word, or None for a known word outside the seven classes.
+
+    Parameters
+    ----------
+    label
+        The word as the corpus prints it; case and surrounding blanks do not matter.
+
+    Raises
+    ------
+    ValueError
+        The word is in neither table: a misspelling or a label nobody has decided on.
+    """
+    word = label.strip().lower()
+    if word in LABEL_TO_EMOTION:
+        return LABEL_TO_EMOTION[word]
+    if word in UNMAPPED_LABELS:
+        return None
+    known = sorted({*LABEL_TO_EMOTION, *UNMAPPED_LABELS})
+    raise ValueError(f"unknown emotion label {label!r}; known labels are {known}")

@@ -1,0 +1,14 @@
+"""Where things live in the checkout."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT / "data"
+SAMPLE = DATA / "sample"
+PROCESSED = Path(os.environ.get("MICROX_PROCESSED", DATA / "processed"))
+"""Cached stage outputs. MICROX_PROCESSED moves them, for instance to a larger disk."""
+FIGURES = ROOT / "figures"
+NOTEBOOKS = ROOT / "notebooks"
+BUILD = ROOT / "build"
+"""Executed notebooks and their HTML; ignored by git."""
