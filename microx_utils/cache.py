@@ -24,7 +24,7 @@ def content_key(**parts: Any) -> str:
 
 def file_key(path: str | os.PathLike[str]) -> str:
     """Return 16 hex digits of the SHA-256 of a file's bytes."""
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
@@ -38,8 +38,8 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        os.chmod(temporary, 0o644)  # mkstemp makes 0600; a shared data folder needs to be readable
-        os.replace(temporary, target)
+        temporary.chmod(0o644)  # mkstemp makes 0600; a shared data folder needs to be readable
+        temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -55,10 +55,10 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         yield temporary
-        os.chmod(temporary, 0o755)
+        temporary.chmod(0o755)
         if target.exists():
             shutil.rmtree(target)
-        os.replace(temporary, target)
+        temporary.replace(target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

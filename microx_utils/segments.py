@@ -1,0 +1,342 @@
+"""Clips -> crop store -> segments of ten frames -> splits (paper, sections III.B and V).
+
+The crop store holds the crops of every frame once, as one memory-mapped array; a segment is a window over it, so
+segment length, step and colour cost no second copy. It is keyed by the hash of what made it, built clip by clip, and
+a killed run goes on where it stopped.
+"""
+
+import json
+import math
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from microx_utils import cache, paths
+from microx_utils.components import COMPONENTS, component_available, crop_components
+from microx_utils.corpora import EXCLUDED_COLUMNS
+from microx_utils.errors import DataError
+from microx_utils.landmarks import clip_landmarks
+from microx_utils.openface import landmark_array, success_array
+from microx_utils.parallel import run_parallel
+from microx_utils.video import iter_frames
+
+STORE_VERSION = 1
+"""Raise when the crops of the same video would come out differently, so that old caches are not taken for new."""
+
+SPLIT_RULES = ("subject", "clip", "segment")
+SPLIT_NAMES = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class CropStore:
+    """Crops of every frame of a set of clips.
+
+    Attributes
+    ----------
+    crops
+        uint8 (frames, 7, size, size, 3), RGB, components in the order of `COMPONENTS`; memory-mapped, read-only.
+    available
+        bool (frames, 7): the component was found in that frame, inside the picture.
+    clips
+        The clip table's columns, and first (the clip's first row in `crops`) and frames (how many it has).
+    excluded
+        Clips that gave no crops: corpus, clip_id, path, source_label, reason.
+    key
+        Hash of everything that made the store.
+    """
+
+    crops: NDArray[np.uint8]
+    available: NDArray[np.bool_]
+    clips: pd.DataFrame
+    excluded: pd.DataFrame
+    key: str
+
+
+def crop_store(
+    clips: pd.DataFrame,
+    *,
+    size: int = 32,
+    style: str = "aligned",
+    max_frames: int | None = None,
+    backend: str = "litert",
+    jobs: int | None = None,
+) -> CropStore:
+    """Return the crop store of a clip table, building what is not cached yet.
+
+    Parameters
+    ----------
+    clips
+        The clip table of `corpora.load_clips`.
+    size
+        Height and width of a crop in pixels.
+    style
+        "aligned" or "published"; see `components.crop_components`.
+    max_frames
+        Use only a clip's first frames at 30 fps (the authors' code used 40); None uses all.
+    backend
+        The landmark backend; see `landmarks.clip_landmarks`.
+    jobs
+        Processes to run; None takes one for each processor.
+
+    Returns
+    -------
+    CropStore
+        Clips whose video or face can't be used stand in `.excluded` with the reason; one bad clip never stops a run.
+
+    Raises
+    ------
+    DataError
+        Not one clip gave crops, or the disk is too full to hold them.
+    """
+    made_from = {
+        "version": STORE_VERSION,
+        "size": size,
+        "style": style,
+        "max_frames": max_frames,
+        "backend": backend,
+        "components": COMPONENTS,
+    }
+    videos = [cache.file_key(path) for path in clips["path"]]
+    table_key = cache.content_key(rows=clips.drop(columns="path").to_dict("records"))
+    key = cache.content_key(videos=videos, table=table_key, **made_from)
+    folder = paths.PROCESSED / "stores" / key
+    with cache.lock(folder):
+        if not folder.is_dir():
+            _build_store(clips, folder, made_from, jobs=jobs)
+    return _open_store(folder, clips, key)
+
+
+def make_segments(
+    clips: pd.DataFrame, *, length: int = 10, step: int = 10, max_segments: int | None = None
+) -> pd.DataFrame:
+    """Cut each clip into windows of consecutive frames (paper, section III.B: groups of ten).
+
+    Parameters
+    ----------
+    clips
+        `CropStore.clips`.
+    length, step
+        Frames in a segment, and frames from one segment's start to the next; step < length overlaps.
+    max_segments
+        Keep at most this many segments of a clip, from its start (the authors' code: four).
+
+    Returns
+    -------
+    DataFrame
+        segment_id, clip_id, corpus, subject, emotion, split_group, condition, first (row in the store), length. Frames
+        left over at a clip's end are not used; a clip shorter than `length` gives no segment.
+
+    Raises
+    ------
+    ValueError
+        length or step is below one, or no clip is long enough.
+    """
+    if length < 1 or step < 1:
+        raise ValueError(f"length and step must be at least 1, got {length} and {step}")
+    counts = np.maximum((clips["frames"].to_numpy() - length) // step + 1, 0)
+    if max_segments is not None:
+        counts = np.minimum(counts, max_segments)
+    if counts.sum() == 0:
+        longest = int(clips["frames"].max()) if len(clips) else 0
+        raise ValueError(f"no clip has {length} frames; the longest has {longest}. Use a shorter segment.")
+    keep = ["clip_id", "corpus", "subject", "emotion", "split_group", "condition"]
+    rows = clips.loc[clips.index.repeat(counts), [*keep, "first"]].reset_index(drop=True)
+    number = np.concatenate([np.arange(count) for count in counts])
+    rows["first"] = rows["first"] + number * step
+    rows["length"] = length
+    names = [
+        f"{corpus}/{clip}#{k:02d}" for corpus, clip, k in zip(rows["corpus"], rows["clip_id"], number, strict=True)
+    ]
+    rows.insert(0, "segment_id", names)
+    return rows
+
+
+def split_segments(
+    segments: pd.DataFrame, *, by: str = "subject", test: float = 0.2, validation: float = 0.2, seed: int = 0
+) -> pd.Series:
+    """Divide segments into train, validation and test, each class in about its own share.
+
+    Parameters
+    ----------
+    segments
+        The table of `make_segments`.
+    by
+        What may not stand on two sides: "subject" (speaker-independent, the default), "clip", or "segment", which
+        divides nothing: neighbouring segments of one clip then stand in train and in test, as in the authors' code.
+    test
+        Share of the whole that is tested.
+    validation
+        Share of the rest that is held out of training, by the same rule.
+    seed
+        Chooses the division.
+
+    Returns
+    -------
+    Series
+        "train", "validation" or "test" for each row of `segments`, on the same index.
+
+    Raises
+    ------
+    ValueError
+        `by` is unknown, a share is not between 0 and 0.5, or there are too few groups for the shares.
+    """
+    if by not in SPLIT_RULES:
+        raise ValueError(f"unknown split rule {by!r}; choose from {SPLIT_RULES}")
+    groups = {
+        "subject": segments["split_group"],
+        "clip": segments["corpus"] + "/" + segments["clip_id"],
+        "segment": segments["segment_id"],
+    }[by].to_numpy()
+    labels = segments["emotion"].to_numpy()
+    result = np.full(len(segments), "train", dtype=object)
+    rest = np.arange(len(segments))
+    for name, share in (("test", test), ("validation", validation)):
+        held = _hold_out(
+            labels[rest], groups[rest], share=share, seed=seed, grouped=by != "segment", what=f"{name} {by}s"
+        )
+        result[rest[held]] = name
+        rest = np.delete(rest, held)
+    return pd.Series(result, index=segments.index, name="split")
+
+
+def _hold_out(
+    labels: NDArray, groups: NDArray, *, share: float, seed: int, grouped: bool, what: str
+) -> NDArray[np.intp]:
+    """Return the positions of one fold of a stratified (and grouped) k-fold whose folds have about `share`."""
+    if not 0 < share <= 0.5:
+        raise ValueError(f"a share must be above 0 and at most 0.5, got {share} for {what}")
+    folds = round(1 / share)
+    if len(np.unique(groups)) < folds:
+        raise ValueError(f"{len(np.unique(groups))} groups are too few for {folds} folds of {what}; use more data")
+    splitter = (StratifiedGroupKFold if grouped else StratifiedKFold)(folds, shuffle=True, random_state=seed)
+    _, held = next(splitter.split(np.zeros(len(labels)), labels, groups))
+    return held
+
+
+def crop_clip(
+    path: str | os.PathLike[str],
+    *,
+    size: int = 32,
+    style: str = "aligned",
+    max_frames: int | None = None,
+    backend: str = "litert",
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return crops uint8 (frames, 7, size, size, 3) RGB and their availability, bool (frames, 7), of one video.
+
+    Frames before the first found face have no landmarks to crop by: their crops are black and not available.
+
+    Raises
+    ------
+    DataError
+        The video can't be read, or no frame shows a face.
+    """
+    table = clip_landmarks(path, backend=backend)
+    points, success = landmark_array(table), success_array(table)
+    if max_frames is not None:
+        points, success = points[:max_frames], success[:max_frames]
+    if not success.any():
+        raise DataError(path, "no face was found in any frame", "Look at the video, or leave the clip out.")
+    crops = np.zeros((len(points), len(COMPONENTS), size, size, 3), np.uint8)
+    available = np.zeros(crops.shape[:2], bool)
+    seen = False
+    for k, (_, frame) in zip(range(len(points)), iter_frames(path), strict=False):
+        seen = seen or bool(success[k])
+        if seen:
+            crops[k] = crop_components(frame, points[k], size=size, style=style)
+            available[k] = component_available(points[k], frame.shape, success=bool(success[k]), style=style)
+    return crops, available
+
+
+def _build_store(clips: pd.DataFrame, folder: Path, made_from: dict, *, jobs: int | None) -> None:
+    """Write the store into `folder`: landmarks first, which also tells every clip's length, then the crops.
+
+    The crops go straight to their rows in one file, one clip in memory at a time. A clip's availability file is
+    written after its crops, so that a killed run goes on with the first clip that has none.
+    """
+    videos, backend = clips["path"].to_list(), made_from["backend"]
+    counts = run_parallel(_count_frames, [(path, backend) for path in videos], desc="finding landmarks", jobs=jobs)
+    reasons = [reason for _, reason in counts]
+    frames = np.array([count for count, _ in counts], np.int64)
+    if made_from["max_frames"] is not None:
+        frames = np.minimum(frames, made_from["max_frames"])
+    used = np.flatnonzero(frames)
+    if not len(used):
+        raise DataError(
+            folder, f"not one of {len(clips)} clips could be used: {sorted(set(reasons))}", "Check the data."
+        )
+
+    building = folder.with_name(f"{folder.name}.building")
+    building.mkdir(parents=True, exist_ok=True)
+    size, first = made_from["size"], np.cumsum(frames) - frames
+    shape = (int(frames.sum()), len(COMPONENTS), size, size, 3)
+    _reserve(building / "crops.npy", shape)
+    todo = [
+        (videos[k], building / "crops.npy", building / f"available_{k}.npy", int(first[k]), int(frames[k]), made_from)
+        for k in used
+        if not (building / f"available_{k}.npy").exists()
+    ]
+    if todo:
+        run_parallel(_write_crops, todo, desc="cropping components", jobs=jobs)
+
+    parts = [building / f"available_{k}.npy" for k in used]
+    np.save(building / "available.npy", np.concatenate([np.load(part) for part in parts]))
+    for part in parts:
+        part.unlink()
+    pd.DataFrame({"first": first, "frames": frames, "reason": reasons}).to_csv(building / "index.csv", index=False)
+    (building / "made_from.json").write_text(json.dumps(made_from, indent=2))
+    building.replace(folder)
+
+
+def _count_frames(path: str, backend: str) -> tuple[int, str]:
+    """Return (frames, "") of a usable clip, or (0, reason). The landmarks are cached on the way."""
+    try:
+        success = success_array(clip_landmarks(path, backend=backend))
+    except DataError as error:
+        return 0, error.problem
+    if not success.any():
+        return 0, "no face was found in any frame"
+    return len(success), ""
+
+
+def _reserve(path: Path, shape: tuple[int, ...]) -> None:
+    """Make an array file of the full size, unless it is there; say so when the disk can't hold it."""
+    if path.exists():
+        return
+    needed, free = math.prod(shape), shutil.disk_usage(path.parent).free
+    if needed > free - 2**28:  # leave a quarter of a gibibyte
+        problem = f"the crops need {needed / 2**30:.1f} GiB and the disk has {free / 2**30:.1f} GiB free"
+        raise DataError(path, problem, "Free some space, or set MICROX_PROCESSED to a larger disk.")
+    with cache.atomic_file(path) as temporary:
+        np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape).flush()
+
+
+def _write_crops(path: str, crops_file: Path, available_file: Path, first: int, frames: int, made_from: dict) -> None:
+    size, style, backend = made_from["size"], made_from["style"], made_from["backend"]
+    crops, available = crop_clip(path, size=size, style=style, max_frames=frames, backend=backend)
+    with crops_file.open("r+b") as file:
+        # written, not memory-mapped: a disk that fills up then raises an error instead of killing the process
+        data_start = crops_file.stat().st_size - math.prod(_shape(crops_file))
+        file.seek(data_start + first * crops[0].nbytes)
+        file.write(crops.tobytes())
+    with cache.atomic_file(available_file) as temporary:
+        np.save(temporary, available)
+
+
+def _shape(array_file: Path) -> tuple[int, ...]:
+    return np.load(array_file, mmap_mode="r").shape
+
+
+def _open_store(folder: Path, clips: pd.DataFrame, key: str) -> CropStore:
+    index = pd.read_csv(folder / "index.csv", keep_default_na=False)
+    used = (index["reason"] == "").to_numpy()
+    table = clips.reset_index(drop=True)
+    good = table[used].assign(first=index.loc[used, "first"], frames=index.loc[used, "frames"]).reset_index(drop=True)
+    bad = table[~used].assign(reason=index.loc[~used, "reason"])[EXCLUDED_COLUMNS].reset_index(drop=True)
+    crops = np.load(folder / "crops.npy", mmap_mode="r")
+    return CropStore(crops, np.load(folder / "available.npy"), good, bad, key)

@@ -1,0 +1,150 @@
+"""The clip table: words decide, codes are checked, nothing is dropped in silence."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from microx_utils import corpora
+from microx_utils.errors import DataError
+from microx_utils.labels import EMOTIONS, LABEL_TO_EMOTION, UNMAPPED_LABELS, emotion_of
+
+
+def write_sheet(path: Path, rows: list[tuple[str, object, object]]) -> None:
+    table = pd.DataFrame(rows, columns=["Clip Name", "Emotion", "Emotion Code"])
+    table.insert(0, "Subject", [name.split("_")[0] for name, _, _ in rows])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_excel(path, index=False)
+
+
+def touch(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"not decoded by the clip table")
+
+
+@pytest.fixture
+def baum1(tmp_path):
+    """BAUM-1 with the quirks of the distributed archive: two spellings of the folder, upper-case suffix, leftovers."""
+    folder = tmp_path / "BAUM-1"
+    for name in ("S001_001.mp4", "S001_002.MP4", "S001_003.mp4", "S001_009.mp4"):
+        touch(folder / "BAUM1a_MP4_all" / "s001" / name)
+    touch(folder / "BAUM1a_MP4_all" / "s001" / "S001_001.srt")
+    touch(folder / "BAUM1s_MP4 - All" / "s001" / "S001_004.mp4")
+    touch(folder / "BAUM1s_MP4 - All" / "s002" / "S002_001.mp4")
+    write_sheet(
+        folder / "Annotations_BAUM1a.xlsx",
+        [("S001_001", "Anger", 1), ("S001_002", "Happiness", 6), ("S001_003", "Boredom", 2), ("S001_005", "Fear", 4)],
+    )
+    write_sheet(folder / "Annotations_BAUM1s.xlsx", [("S001_004", "Contempt", 5), ("S002_001", "Glee", 8)])
+    return tmp_path
+
+
+def test_words_decide_and_leftovers_are_listed(baum1):
+    clips, excluded = corpora.load_clips(baum1)
+
+    assert dict(zip(clips["clip_id"], clips["emotion"], strict=True)) == {
+        "S001_001": "anger",
+        "S001_002": "happy",
+        "S001_004": "contempt",
+    }
+    assert dict(zip(excluded["clip_id"], excluded["reason"], strict=True)) == {
+        "S001_003": "label 'boredom' is outside the seven classes",
+        "S001_005": "annotation row without a clip",
+        "S001_009": "clip without an annotation row",
+        "S002_001": "unknown label 'glee'",
+    }
+
+
+def test_code_that_contradicts_its_word_is_noted(baum1):
+    clips, _ = corpora.load_clips(baum1)
+    notes = clips.set_index("clip_id")["note"]
+    assert notes["S001_002"] == "code 6 means 'interest', the word is 'happiness'"
+    assert notes["S001_001"] == ""
+
+
+def test_one_person_in_both_parts_is_one_group(baum1):
+    clips, _ = corpora.load_clips(baum1)
+    assert set(clips["split_group"]) == {"BAUM-1:S001"}
+    assert set(clips["corpus"]) == {"BAUM-1a", "BAUM-1s"}
+
+
+def test_baum2_layout(tmp_path):
+    touch(tmp_path / "BAUM-2" / "BAUM-2_S001-S050" / "S001" / "avi" / "001.avi")
+    touch(tmp_path / "BAUM-2" / "BAUM-2_S051-S100" / "S051" / "avi" / "002.mp4")
+    touch(tmp_path / "BAUM-2" / "BAUM-2_S051-S100" / "S051" / "wav" / "002.wav")
+    write_sheet(tmp_path / "BAUM-2" / "Annotations.xlsx", [("S001_001", "Angry", 1), ("S051_002", "Disgust", 3)])
+    clips, excluded = corpora.load_clips(tmp_path)
+    assert clips["emotion"].to_list() == ["anger", "contempt"]
+    assert clips["subject"].to_list() == ["S001", "S051"]
+    assert (clips["note"] == "").all()
+    assert excluded.empty
+
+
+def test_own_recordings(tmp_path):
+    touch(tmp_path / "own" / "p01" / "happy_mask_1.mp4")
+    touch(tmp_path / "own" / "p01" / "happy_plain_1.mp4")
+    touch(tmp_path / "own" / "p01" / "party.mp4")
+    clips, excluded = corpora.load_clips(tmp_path, corpora=["own"])
+    assert clips["condition"].to_list() == ["mask", "plain"]
+    assert excluded["reason"].to_list() == ["the name is not <emotion>_<plain|mask>_<number>"]
+    with pytest.raises(DataError, match="no corpus found"):
+        corpora.load_clips(tmp_path)  # own recordings are never part of the default corpora
+
+
+def test_two_rows_for_one_clip_are_excluded(tmp_path):
+    touch(tmp_path / "BAUM-2" / "S001" / "avi" / "001.avi")
+    touch(tmp_path / "BAUM-2" / "S001" / "avi" / "002.avi")
+    write_sheet(
+        tmp_path / "BAUM-2" / "Annotations.xlsx",
+        [("S001_001", "Angry", 1), ("S001_001", "Happy", 5), ("S001_002", "Fear", 4)],
+    )
+    clips, excluded = corpora.load_clips(tmp_path)
+    assert clips["clip_id"].to_list() == ["S001_002"]
+    assert set(excluded["reason"]) == {"two annotation rows for one clip"}
+
+
+def test_missing_folder_says_what_is_expected(tmp_path):
+    with pytest.raises(DataError, match=r"does not exist.*(?s:.*)BAUM1a_MP4_all/s001/S001_001\.mp4"):
+        corpora.load_clips(tmp_path / "nowhere")
+
+
+def test_missing_sheet_and_damaged_sheet(baum1):
+    sheet = baum1 / "BAUM-1" / "Annotations_BAUM1a.xlsx"
+    sheet.write_bytes(sheet.read_bytes()[:200])
+    with pytest.raises(DataError, match="not readable as an Excel sheet"):
+        corpora.load_clips(baum1)
+    sheet.unlink()
+    with pytest.raises(DataError, match="the annotation sheet is missing"):
+        corpora.load_clips(baum1)
+
+
+def test_sheet_without_the_columns(baum1):
+    pd.DataFrame({"Clip": ["S001_001"], "Emotion": ["Anger"]}).to_excel(
+        baum1 / "BAUM-1" / "Annotations_BAUM1a.xlsx", index=False
+    )
+    with pytest.raises(DataError, match=r"lacks the columns \['Clip Name'\]"):
+        corpora.load_clips(baum1)
+
+
+def test_unknown_corpus_lists_the_choices(tmp_path):
+    with pytest.raises(ValueError, match="choose from"):
+        corpora.load_clips(tmp_path, corpora=["BAUM-3"])
+
+
+def test_label_table_is_complete():
+    assert set(LABEL_TO_EMOTION.values()) == set(EMOTIONS)
+    for codes in (corpora.BAUM1A_CODES, corpora.BAUM1S_CODES, corpora.BAUM2_CODES):
+        assert {word for word in codes.values() if emotion_of(word) is None} <= set(UNMAPPED_LABELS)
+    assert emotion_of(" Disgust ") == emotion_of("contempt") == "contempt"
+
+
+@given(st.text())
+def test_any_other_word_is_refused(word):
+    known = word.strip().lower() in {*LABEL_TO_EMOTION, *UNMAPPED_LABELS}
+    if known:
+        emotion_of(word)
+    else:
+        with pytest.raises(ValueError, match="unknown emotion label"):
+            emotion_of(word)
