@@ -1,0 +1,302 @@
+"""The MicroX networks, whole (paper, section IV): a ConvLSTM block a component, fused by one dense layer.
+
+Shapes in the comments: B clips in a batch, T frames, H x W pixels, C channels, F filters, K components.
+Everything is Keras 3 `keras.ops`, so KERAS_BACKEND=tensorflow, jax or torch runs it.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import keras
+from keras import layers, ops
+from keras.src.backend.common import global_state  # no public way to forget a variable that is never filled
+
+from microx_utils.components import COMPONENTS, PAPER_COMPONENTS
+from microx_utils.labels import EMOTIONS
+
+FUSION = "fusion"
+"""Prefix of the layers after the blocks, as a component's name is the prefix of its block's layers."""
+
+
+@keras.saving.register_keras_serializable("microx")
+class FastConvLSTM2D(layers.Layer):
+    """A convolutional LSTM that returns its last hidden state; the same function as Keras's, computed faster.
+
+    For each frame x_t, with * a convolution, (.) an elementwise product, and four gates
+    (input i, forget f, candidate u, output o; the order of Keras's weights):
+
+        i_t = sigmoid(Wi * x_t + Ui * h_(t-1) + bi)
+        f_t = sigmoid(Wf * x_t + Uf * h_(t-1) + bf)
+        u_t =    tanh(Wu * x_t + Uu * h_(t-1) + bu)
+        o_t = sigmoid(Wo * x_t + Uo * h_(t-1) + bo)
+        c_t = f_t (.) c_(t-1) + i_t (.) u_t
+        h_t = o_t (.) tanh(c_t)                          h_0 = c_0 = 0
+
+    It saves time where nothing depends on the frame before: W * x is one convolution over all frames and
+    all gates, and the first frame has no recurrence to compute. `keras.layers.ConvLSTM2D(filters,
+    kernel_size, strides=strides)` has the same three weights: `get_weights` of one fits `set_weights` of the other.
+
+    Input shape
+        (B, T, H, W, C), float; H and W at least `kernel_size`.
+    Output shape
+        (B, H', W', filters) with H' = (H - kernel_size) // strides + 1: the input convolution is "valid" and
+        may step by `strides`, the recurrent one keeps the size ("same", step 1).
+
+    Parameters
+    ----------
+    filters
+        Channels of the hidden state.
+    kernel_size, strides
+        Side of the square kernels, and step of the input convolution, in pixels.
+
+    Raises
+    ------
+    ValueError
+        A size that is not positive, an input that is not (B, T, H, W, C) with T, H, W, C known, or frames
+        smaller than the kernel.
+
+    Source: Shi et al., Convolutional LSTM Network, NeurIPS 2015, without its peephole terms, as in Keras.
+    """
+
+    def __init__(self, filters: int, kernel_size: int = 3, strides: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for name, value in (("filters", filters), ("kernel_size", kernel_size), ("strides", strides)):
+            if int(value) != value or value < 1:
+                raise ValueError(f"{name} is {value!r}; FastConvLSTM2D needs a positive integer")
+        self.filters, self.kernel_size, self.strides = int(filters), int(kernel_size), int(strides)
+
+    def _check(self, shape: Sequence[int | None]) -> None:
+        if len(shape) != 5 or None in shape[1:]:
+            raise ValueError(
+                f"FastConvLSTM2D got shape {tuple(shape)}; it needs (batch, frames, height, width, channels)"
+            )
+        height, width = shape[2:4]
+        if height is None or width is None or min(height, width) < self.kernel_size:
+            raise ValueError(
+                f"FastConvLSTM2D got frames of {height} x {width} pixels, smaller than its kernel of "
+                f"{self.kernel_size} x {self.kernel_size}; crop larger components or use a smaller kernel_size"
+            )
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        self._check(input_shape)
+        F, k = self.filters, self.kernel_size
+        self.kernel = self.add_weight(
+            shape=(k, k, input_shape[-1], 4 * F), initializer="glorot_uniform", name="kernel"
+        )  # W
+        self.recurrent_kernel = self.add_weight(
+            shape=(k, k, F, 4 * F), initializer="orthogonal", name="recurrent_kernel"
+        )  # U
+        self.bias = self.add_weight(shape=(4 * F,), initializer=_unit_forget_bias, name="bias")
+        self.built = True
+
+    def call(self, x: Any) -> Any:
+        T, H, W, C = x.shape[1:]
+        _, rows, columns, F = self.compute_output_shape(x.shape)
+        x = ops.reshape(ops.transpose(x, (1, 0, 2, 3, 4)), (-1, H, W, C))  # (T*B, H, W, C), time first
+        z = ops.conv(x, self.kernel, strides=self.strides, padding="valid", data_format="channels_last") + self.bias
+        z = ops.reshape(z, (T, -1, rows, columns, 4 * F))  # the input's share of every gate of every frame
+        h = c = None
+        # `unstack`, not z[t]: the gradient of z[t] fills a tensor of z's size at each step.
+        for z_t in ops.unstack(z, T, axis=0):  # (B, H', W', 4F)
+            if h is not None:
+                z_t = z_t + ops.conv(h, self.recurrent_kernel, strides=1, padding="same", data_format="channels_last")
+            i, f, u, o = ops.split(z_t, 4, axis=-1)  # each (B, H', W', F)
+            new = ops.sigmoid(i) * ops.tanh(u)
+            c = new if c is None else ops.sigmoid(f) * c + new
+            h = ops.sigmoid(o) * ops.tanh(c)
+        return h  # (B, H', W', F)
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, int, int, int]:
+        self._check(input_shape)
+        rows, columns = ((n - self.kernel_size) // self.strides + 1 for n in input_shape[2:4] if n is not None)
+        return input_shape[0], rows, columns, self.filters
+
+    def get_config(self) -> dict[str, Any]:
+        sizes = {"filters": self.filters, "kernel_size": self.kernel_size, "strides": self.strides}
+        return {**super().get_config(), **sizes}
+
+
+def _unit_forget_bias(shape: tuple[int, ...], dtype: Any = None) -> Any:
+    """Ones for the forget gate (a fresh cell remembers), zeros for the others; Keras's `unit_forget_bias`."""
+    F = shape[0] // 4
+    return ops.concatenate([ops.zeros((F,), dtype), ops.ones((F,), dtype), ops.zeros((2 * F,), dtype)])
+
+
+def build_published(
+    components: Sequence[str] = PAPER_COMPONENTS,
+    *,
+    size: int = 60,
+    frames: int = 10,
+    channels: int = 3,
+    classes: int = len(EMOTIONS),
+    filters: int = 64,
+    dense: int = 256,
+    pixels: str = "raw",
+) -> keras.Model:
+    """Return the authors' network (sections IV.C and IV.D, Figures 5 and 6), not compiled.
+
+    At the defaults it has 276,362,527 parameters, 99 % of them between `flatten` and `dense`: about 1.1 GB of
+    weights, and as much again for each of the optimizer's slots. Inside `shapes_only` it costs nothing.
+
+    Parameters
+    ----------
+    components
+        One block each, in this order; names from `components.COMPONENTS`.
+    size, frames, channels
+        The input of a block: `frames` square crops of `size` pixels.
+    classes, filters, dense
+        Width of the softmax, the ConvLSTM and the hidden dense layer.
+    pixels
+        "raw": values 0-255 go into the ConvLSTM as they are (the authors' code, which also keeps OpenCV's
+        channel order, blue first); "scaled": a first layer maps them to -1..1.
+
+    Returns
+    -------
+    keras.Model
+        Input: a dict {component: (B, frames, size, size, channels)}, values 0-255. Output: (B, classes),
+        probabilities in the order of `labels.EMOTIONS`. With one component the block's own softmax is the output.
+
+    Raises
+    ------
+    ValueError
+        Unknown, repeated or no components; an unknown `pixels`; frames smaller than the kernel.
+    """
+
+    def block(x: Any, name: str) -> Any:
+        x = layers.ConvLSTM2D(
+            filters, (3, 3), return_sequences=False, data_format="channels_last", name=f"{name}_conv_lstm2d"
+        )(x)  # (B, 58, 58, 64)
+        x = layers.Dropout(0.2, name=f"{name}_dropout")(x)
+        x = layers.Flatten(name=f"{name}_flatten")(x)  # (B, 215296)
+        x = layers.Dense(dense, activation="relu", name=f"{name}_dense")(x)  # (B, 256)
+        x = layers.Dropout(0.3, name=f"{name}_dropout_1")(x)
+        return layers.Dense(classes, activation="softmax", name=f"{name}_dense_1")(x)  # (B, 7)
+
+    return _fuse("microx_published", block, components, (frames, size, size, channels), classes, pixels)
+
+
+def build_compact(
+    components: Sequence[str] = PAPER_COMPONENTS,
+    *,
+    size: int = 32,
+    frames: int = 10,
+    channels: int = 3,
+    classes: int = len(EMOTIONS),
+    filters: int = 16,
+    stride: int = 2,
+    dense: int = 64,
+    pixels: str = "scaled",
+) -> keras.Model:
+    """Return the paper's design on small blocks, for a laptop; not compiled.
+
+    The layers, their order and their fusion are `build_published`'s. What is smaller is the crop (32 px), the
+    ConvLSTM (16 filters; its input convolution steps by 2 pixels, so the state has a quarter of the area)
+    and the dense layer.
+
+    Parameters
+    ----------
+    stride
+        Step of the ConvLSTM's input convolution in pixels.
+
+    The other parameters, the return value and the errors are those of `build_published`.
+    """
+
+    def block(x: Any, name: str) -> Any:
+        x = FastConvLSTM2D(filters, 3, strides=stride, name=f"{name}_conv_lstm2d")(x)  # (B, 15, 15, 16)
+        x = layers.Dropout(0.2, name=f"{name}_dropout")(x)
+        x = layers.Flatten(name=f"{name}_flatten")(x)  # (B, 3600)
+        x = layers.Dense(dense, activation="relu", name=f"{name}_dense")(x)  # (B, 64)
+        x = layers.Dropout(0.3, name=f"{name}_dropout_1")(x)
+        return layers.Dense(classes, activation="softmax", name=f"{name}_dense_1")(x)  # (B, 7)
+
+    return _fuse("microx_compact", block, components, (frames, size, size, channels), classes, pixels)
+
+
+def _fuse(name: str, block: Any, components: Sequence[str], shape: tuple[int, ...], classes: int, pixels: str) -> Any:
+    """Give each component its block, and fuse the blocks' softmaxes with one dense softmax (section IV.D)."""
+    unknown = [c for c in components if c not in COMPONENTS]
+    if unknown or not components or len(set(components)) != len(components):
+        raise ValueError(f"components are {list(components)}; give one or more of {list(COMPONENTS)}, each once")
+    if pixels not in ("raw", "scaled"):
+        raise ValueError(f'pixels is {pixels!r}; give "raw" or "scaled"')
+    inputs = {component: keras.Input(shape, name=component) for component in components}
+    outputs = []
+    for component, x in inputs.items():
+        if pixels == "scaled":
+            x = layers.Rescaling(1 / 127.5, offset=-1.0, name=f"{component}_rescaling")(x)  # 0..255 -> -1..1
+        outputs.append(block(x, component))  # (B, classes)
+    if len(outputs) == 1:
+        return keras.Model(inputs, outputs[0], name=name)
+    joined = layers.Concatenate(name=f"{FUSION}_concatenate")(outputs)  # (B, K*classes)
+    emotion = layers.Dense(classes, activation="softmax", name=f"{FUSION}_dense")(joined)  # (B, classes)
+    return keras.Model(inputs, emotion, name=name)
+
+
+class BlockRow(NamedTuple):
+    """One layer of a block, as a diagram shows it; shapes without the batch axis."""
+
+    name: str
+    kind: str
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    parameters: int
+
+
+def block_rows(model: keras.Model, component: str) -> list[BlockRow]:
+    """Return the layers of one component's block from input to softmax, for Figures 5 and 6.
+
+    Parameters
+    ----------
+    model
+        From `build_published` or `build_compact`, allocated or not.
+    component
+        One of the model's components, or "fusion" for the layers after the blocks (of `fusion`'s first layer the
+        input shape is that of one block's output).
+
+    Returns
+    -------
+    list of BlockRow
+        Names without the component's prefix ("conv_lstm2d", "dropout", ...); the input itself is named "input".
+
+    Raises
+    ------
+    ValueError
+        The model has no such component.
+    """
+    rows = []
+    for layer in model.layers:
+        if layer.name != component and not layer.name.startswith(f"{component}_"):
+            continue
+        given = keras.tree.flatten(layer.input) or [layer.output]  # the input layer itself is given nothing
+        name = "input" if layer.name == component else layer.name.removeprefix(f"{component}_")
+        shapes = tuple(given[0].shape[1:]), tuple(layer.output.shape[1:])
+        rows.append(BlockRow(name, type(layer).__name__, *shapes, layer.count_params()))
+    if not rows:
+        raise ValueError(f"the model has no {component!r}; it has {[*model.input, FUSION]}")
+    return rows
+
+
+def count_parameters(model: keras.Model) -> int:
+    """Return the number of weights, trained or not; works on a model made inside `shapes_only` too."""
+    return model.count_params()
+
+
+@contextmanager
+def shapes_only() -> Iterator[None]:
+    """Build models without their weights: inside the block, layers know the shapes of their weights, not the values.
+
+    The published network can so be counted and drawn on any machine. Such a model can't be run or trained.
+
+    >>> with shapes_only():
+    ...     model = build_published()
+    >>> f"{count_parameters(model):,}"
+    '276,362,527'
+    """
+    before = list(global_state.get_global_attribute("uninitialized_variables", []))
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        # Keras would otherwise fill these variables, gigabytes of them, at the end of the next stateless scope.
+        global_state.set_global_attribute("uninitialized_variables", before)
