@@ -16,21 +16,24 @@ def _facts() -> dict[str, Any]:
 
 
 def value(*path: str | int) -> Any:
-    """Return one value of paper.toml by its keys, as a copy that is safe to change.
+    """Return one value of paper.toml by its keys (and positions in lists), as a copy that is safe to change.
 
     Raises
     ------
     KeyError
-        A key is not there; the message lists those that are.
+        A key or position is not there; the message lists those that are.
 
     >>> value("tables", 1, "accuracy")
     0.552
     """
     found: Any = _facts()
     for depth, key in enumerate(path):
+        if isinstance(found, list) and isinstance(key, int) and -len(found) <= key < len(found):
+            found = found[key]
+            continue
         if not isinstance(found, dict) or str(key) not in found:
             where = ".".join(str(part) for part in path[:depth]) or "the paper's facts"
-            there = list(found) if isinstance(found, dict) else "a plain value"
+            there = list(found) if isinstance(found, dict | list) else "a plain value"
             raise KeyError(f"{where} has no {key!r}; found {there}")
         found = found[str(key)]
     return copy.deepcopy(found)

@@ -1,0 +1,225 @@
+"""The paper's claims (claims.toml) and the verdict on each: what a run found beside what the paper says."""
+
+import math
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from microx_utils import paper
+
+CLAIMS_FILE = Path(__file__).with_name("claims.toml")
+
+REPRODUCED = "reproduced"
+DIFFERS = "differs"
+UNTESTABLE = "cannot be tested on rendered data"
+CONTRADICTED = "contradicted by the paper itself"
+VERDICTS = (REPRODUCED, DIFFERS, UNTESTABLE, CONTRADICTED)
+
+KINDS = ("score", "reading", "structure", "audit")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim: `paper` is the paper's value, looked up in paper.toml (None for an audit, see `audit`)."""
+
+    id: str
+    statement: str
+    source: str
+    kind: str
+    paper: Any
+
+
+@cache
+def load_claims(path: Path = CLAIMS_FILE) -> dict[str, Claim]:
+    """Return every declared claim by id, in the file's order.
+
+    Raises
+    ------
+    ValueError
+        A claim's kind is unknown, its value is missing, or an audit has no function.
+    """
+    claims = {}
+    for name, row in tomllib.loads(path.read_text(encoding="utf-8")).items():
+        kind = row["kind"]
+        if kind not in KINDS:
+            raise ValueError(f"claim {name!r}: kind is {kind!r}; choose from {KINDS}")
+        if kind == "audit" and name not in AUDITS:
+            raise ValueError(f"claim {name!r} is an audit without a function; known are {sorted(AUDITS)}")
+        if kind != "audit" and ("paper" in row) == ("value" in row):
+            raise ValueError(f"claim {name!r}: give either `paper` (keys of paper.toml) or `value`")
+        said = paper.value(*row["paper"]) if "paper" in row else row.get("value")
+        claims[name] = Claim(name, row["statement"], row["source"], kind, said)
+    return claims
+
+
+def get_claim(name: str) -> Claim:
+    """Return a claim by id."""
+    claims = load_claims()
+    if name not in claims:
+        raise ValueError(f"unknown claim {name!r}; choose from {list(claims)}")
+    return claims[name]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Two places of the paper that should agree: what it states, what is found elsewhere in it, how close is equal."""
+
+    stated: Any
+    found: Any
+    tolerance: float = 0.0
+
+    @property
+    def holds(self) -> bool:
+        """True if both places agree; numbers may differ by the tolerance."""
+        if isinstance(self.stated, int | float) and isinstance(self.found, int | float):
+            return math.isclose(self.stated, self.found, rel_tol=0, abs_tol=self.tolerance)
+        return self.stated == self.found
+
+
+def _test_share() -> Audit:
+    segments = sum(paper.figure(3)["read_off"]["counts"].values())
+    tested = sum(sum(map(sum, cells)) for cells in paper.one_vs_rest().values()) // len(paper.value("classes"))
+    return Audit(tested, round(0.20 * segments), tolerance=14)  # seven bars, each read off to about ten segments
+
+
+def _crop_size() -> Audit:
+    crop = paper.protocol()["crop"]
+    return Audit(crop["text"], crop["model_section"])
+
+
+def _early_stopping() -> Audit:
+    stopping = paper.protocol()["early_stopping"]
+    return Audit(stopping["section_IV_E"], stopping["section_V_A"])
+
+
+def _diagonal() -> Audit:
+    rows = paper.confusion_percent()
+    on_diagonal = sum(row[place] for place, row in enumerate(rows)) / 100
+    return Audit(paper.table(1)["accuracy"], round(on_diagonal, 4), tolerance=0.005)
+
+
+def _rows_peak() -> Audit:
+    rows = paper.confusion_percent()
+    return Audit(len(rows), sum(row[place] == max(row) for place, row in enumerate(rows)))
+
+
+def _true_positives() -> Audit:
+    cells = paper.one_vs_rest()
+    tested = sum(map(sum, cells["neutral"]))
+    correct = sum(table[1][1] for table in cells.values())
+    return Audit(paper.table(1)["accuracy"], round(correct / tested, 4), tolerance=0.001)
+
+
+AUDITS: dict[str, Callable[[], Audit]] = {
+    "figure_03_test_share": _test_share,
+    "crop_size_stated_twice": _crop_size,
+    "blocks_against_inputs": lambda: Audit(paper.protocol()["convlstm_blocks"], len(paper.figure(6)["inputs"])),
+    "early_stopping_quantity": _early_stopping,
+    "figure_10_diagonal": _diagonal,
+    "figure_10_rows_peak_on_diagonal": _rows_peak,
+    "figures_11_to_14_accuracy": _true_positives,
+}
+"""Claim id -> the computation on paper.toml that tests the paper against itself."""
+
+
+def audit(name: str) -> Audit:
+    """Return both sides of an audit, computed from paper.toml.
+
+    >>> audit("blocks_against_inputs")
+    Audit(stated=6, found=5, tolerance=0.0)
+    """
+    if name not in AUDITS:
+        raise ValueError(f"unknown audit {name!r}; choose from {sorted(AUDITS)}")
+    return AUDITS[name]()
+
+
+def verdict(claim: Claim, ours: Any, *, rendered: bool, interval: tuple[float, float] | None = None) -> str:
+    """Return one of VERDICTS.
+
+    Parameters
+    ----------
+    claim
+        A score is reproduced if the paper's value lies in our interval; a reading or a structure if it is equal.
+        An audit looks at paper.toml only.
+    ours
+        Our value; ignored for an audit.
+    rendered
+        True if the data are rendered people. Scores and readings then say nothing about the paper's real faces.
+    interval
+        Lower and upper end of ours; a score on real data needs it.
+    """
+    if claim.kind == "audit":
+        return REPRODUCED if audit(claim.id).holds else CONTRADICTED
+    if claim.kind == "structure":
+        return REPRODUCED if ours == claim.paper else DIFFERS
+    if rendered:
+        return UNTESTABLE
+    if claim.kind == "reading":
+        return REPRODUCED if ours == claim.paper else DIFFERS
+    if interval is None:
+        raise ValueError(f"claim {claim.id!r} is a score: give its interval")
+    return REPRODUCED if interval[0] <= claim.paper <= interval[1] else DIFFERS
+
+
+def claim_row(
+    name: str,
+    ours: Any = None,
+    *,
+    rendered: bool,
+    data: str,
+    interval: tuple[float, float] | None = None,
+    n: int | None = None,
+    chance: float | None = None,
+    split: str | None = None,
+    note: str = "",
+) -> dict[str, Any]:
+    """Return the row of claims.json for what a run found: claim, both values, verdict and what qualifies ours.
+
+    Parameters
+    ----------
+    ours
+        Our value; left out for an audit, whose two sides come from paper.toml.
+    data
+        What the value was measured on, in words.
+    interval, n, chance, split
+        Uncertainty, number of test segments, accuracy of a guess, and who was kept apart. A score needs all four.
+
+    Raises
+    ------
+    ValueError
+        The claim is unknown, a score lacks one of its qualifiers, or an audit is given a value.
+    """
+    claim = get_claim(name)
+    if claim.kind == "audit":
+        if ours is not None:
+            raise ValueError(f"claim {name!r} is an audit: both its values come from paper.toml, leave `ours` out")
+        ours, said = audit(name).found, audit(name).stated
+    else:
+        said = claim.paper
+        if ours is None:
+            raise ValueError(f"claim {name!r} needs our value")
+    if claim.kind == "score":
+        given = {"interval": interval, "n": n, "chance": chance, "split": split}
+        missing = [key for key, value in given.items() if value is None]
+        if missing:
+            raise ValueError(f"claim {name!r} is a score and misses {missing}; a score without them can't be read")
+        if interval is not None and not interval[0] <= interval[1]:
+            raise ValueError(f"claim {name!r}: interval {interval} runs backwards")
+    on_data = claim.kind in ("score", "reading")
+    return {
+        "statement": claim.statement,
+        "source": claim.source,
+        "kind": claim.kind,
+        "paper": said,
+        "ours": ours,
+        "interval": list(interval) if interval is not None else None,
+        "n": n,
+        "chance": chance,
+        "data": ("rendered: " if rendered else "") + data if on_data else "none needed",
+        "split": split,
+        "verdict": verdict(claim, ours, rendered=rendered, interval=interval),
+        "note": note,
+    }

@@ -1,0 +1,328 @@
+"""The course's manifest (course.toml), and the lesson that a notebook opens to save figures and record claims."""
+
+import tomllib
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from microx_utils import cache, figures, paper, paths
+from microx_utils.claims import claim_row, load_claims
+from microx_utils.profiles import PROFILES, Profile, get_profile
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COURSE_FILE = paths.ROOT / "course.toml"
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """One notebook of course.toml, whose comments say what each field means. Times are minutes."""
+
+    id: str
+    title: str
+    section: str
+    study_minutes: int
+    run_minutes: dict[str, float]
+    figures: tuple[str, ...]
+    tables: tuple[int, ...]
+    claims: tuple[str, ...]
+    needs: tuple[str, ...]
+
+    @property
+    def number(self) -> str:
+        """The two digits that its name starts with."""
+        return self.id[:2]
+
+    @property
+    def topic(self) -> str:
+        """Its name without the number."""
+        return self.id[3:]
+
+
+@dataclass(frozen=True)
+class Course:
+    """The notebooks in reading order."""
+
+    title: str
+    notebooks: tuple[Notebook, ...]
+
+    @cached_property
+    def claims(self) -> list[str]:
+        """The ids of all claims that the course tests, in order."""
+        return [claim for notebook in self.notebooks for claim in notebook.claims]
+
+    def notebook(self, name: str) -> Notebook:
+        """Return a notebook by its id."""
+        for notebook in self.notebooks:
+            if notebook.id == name:
+                return notebook
+        raise ValueError(f"unknown notebook {name!r}; choose from {[notebook.id for notebook in self.notebooks]}")
+
+    def previous(self, name: str) -> Notebook | None:
+        """Return the notebook before, or None for the first."""
+        place = self.notebooks.index(self.notebook(name))
+        return self.notebooks[place - 1] if place else None
+
+    def next(self, name: str) -> Notebook | None:
+        """Return the notebook after, or None for the last."""
+        place = self.notebooks.index(self.notebook(name))
+        return self.notebooks[place + 1] if place + 1 < len(self.notebooks) else None
+
+    def select(self, only: str | None) -> tuple[Notebook, ...]:
+        """Return the notebooks that a comma-separated list names, in the course's order; all for None.
+
+        A notebook may be named by number ("03" or "3"), by topic ("training") or by id.
+
+        Raises
+        ------
+        ValueError
+            A name fits no notebook; the message lists the choices.
+        """
+        if only is None:
+            return self.notebooks
+        wanted = [name.strip() for name in only.split(",") if name.strip()]
+        chosen: set[str] = set()
+        for name in wanted:
+            number = name.zfill(2) if name.isascii() and name.isdigit() else None
+            fits = [each for each in self.notebooks if each.number == number or name in (each.id, each.topic)]
+            if not fits:
+                choices = ", ".join(f"{each.number} ({each.topic})" for each in self.notebooks)
+                raise ValueError(f"no notebook {name!r}; choose from {choices}")
+            chosen.update(each.id for each in fits)
+        if not chosen:
+            raise ValueError(f"--only is {only!r}; name at least one notebook, for instance 03,06")
+        return tuple(each for each in self.notebooks if each.id in chosen)
+
+
+def parse_notebook(row: dict[str, Any]) -> Notebook:
+    """Return the notebook that a row of course.toml describes; ValueError if a key is missing, unknown or wrong."""
+    wanted = set(Notebook.__dataclass_fields__)
+    name = row.get("id", "?")
+    if row.keys() != wanted:
+        missing, unknown = sorted(wanted - row.keys()), sorted(row.keys() - wanted)
+        raise ValueError(f"notebook {name!r} in course.toml: missing keys {missing}, unknown keys {unknown}")
+    if not (name[:2].isdigit() and name[2:3] == "_" and name[3:].isidentifier()):
+        raise ValueError(f"notebook {name!r} in course.toml: an id is two digits, an underscore and a topic")
+    if tuple(row["run_minutes"]) != PROFILES:
+        raise ValueError(f"notebook {name!r} in course.toml: run_minutes needs the profiles {PROFILES}")
+    for figure in row["figures"]:
+        if not figure.startswith("extra_"):
+            paper.reference(figure)  # raises for a figure that the paper does not have
+    for table in row["tables"]:
+        paper.table(table)
+    unknown = sorted(set(row["claims"]) - load_claims().keys())
+    if unknown:
+        raise ValueError(f"notebook {name!r} in course.toml: claims {unknown} are not in claims.toml")
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+    return Notebook(**fields)
+
+
+def load_course(path: Path = COURSE_FILE) -> Course:
+    """Return the course that a TOML file describes.
+
+    Raises
+    ------
+    ValueError
+        An entry is incomplete, an id stands twice, or something is needed before it has been taught.
+    """
+    document = tomllib.loads(path.read_text(encoding="utf-8"))
+    notebooks = tuple(parse_notebook(row) for row in document["notebooks"])
+    for what in ("figures", "claims"):
+        ids = [each for notebook in notebooks for each in getattr(notebook, what)]
+        if len(ids) != len(set(ids)):
+            raise ValueError(f"{path.name}: {what} that stand twice: {sorted({i for i in ids if ids.count(i) > 1})}")
+    seen: list[str] = []
+    for notebook in notebooks:
+        if notebook.id in seen or not set(notebook.needs) <= set(seen):
+            raise ValueError(f"{path.name}: {notebook.id} stands twice or needs {notebook.needs} before they come")
+        seen.append(notebook.id)
+    return Course(document["title"], notebooks)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """An open notebook: its checked parameters, and the only way for its figures and claims to reach the disk."""
+
+    entry: Notebook
+    profile: Profile
+    data: str
+    seed: int
+    folder: Path = field(repr=False)
+
+    @property
+    def notebook(self) -> str:
+        """The notebook's id, such as "06_evaluation"."""
+        return self.entry.id
+
+    @property
+    def title(self) -> str:
+        """The notebook's title."""
+        return self.entry.title
+
+    def save_figure(
+        self,
+        id: str,
+        fig: Any = None,
+        *,
+        alt: str,
+        caption: str = "",
+        title: str | None = None,
+        made_from: Any = None,
+        **parameters: Any,
+    ) -> Path:
+        """Write a figure as PNG and its row in manifest.json; return the PNG's path. Shows nothing.
+
+        Parameters
+        ----------
+        id
+            "figure_01" to "figure_17" for the paper's, "extra_<topic>" for others; declared in course.toml.
+        fig
+            A matplotlib Figure, or anything with one as `.figure` (an Axes, a seaborn grid); default the current one.
+        alt
+            What the picture shows, for readers who can't see it: at least 20 characters.
+        caption
+            What to learn from it, one or two sentences of Markdown; shown in the gallery.
+        title
+            A heading for the gallery; the paper's own title, or the id's topic, unless given.
+        made_from
+            The key or keys of the cached results it was drawn from (`store.key`, `run.key`), or any plain values.
+        parameters
+            Whatever else shaped it; kept in the manifest beside the seed.
+
+        Raises
+        ------
+        ValueError
+            The id is not declared for this notebook, the alt text is too short, or there is no figure.
+        """
+        if id not in self.entry.figures:
+            raise ValueError(
+                f"figure {id!r} is not declared for {self.notebook} in course.toml; declared are {self.entry.figures}"
+            )
+        row = {
+            "title": title or _figure_title(id),
+            "paper": paper.reference(id),
+            "alt": alt,
+            "caption": " ".join(caption.split()),
+            "parameters": {"seed": self.seed, **parameters},
+            **self._origin(made_from),
+        }
+        return figures.record_figure(self.folder, id, _as_figure(fig), row)
+
+    def record_claim(
+        self,
+        id: str,
+        ours: Any = None,
+        *,
+        interval: tuple[float, float] | None = None,
+        n: int | None = None,
+        chance: float | None = None,
+        split: str | None = None,
+        data: str | None = None,
+        made_from: Any = None,
+        note: str = "",
+    ) -> str:
+        """Put our value of one of the paper's claims into claims.json; return the verdict.
+
+        Parameters
+        ----------
+        id
+            A claim of claims.toml that course.toml declares for this notebook.
+        ours
+            Our value; left out for an audit of the paper against itself.
+        interval, n, chance, split
+            95 % interval (low, high), number of test segments, accuracy of a guess, and the split rule
+            ("subject"). A score needs all four.
+        data
+            What was measured, if not simply the notebook's data set, for instance "sample, own recordings".
+        made_from
+            As for `save_figure`.
+
+        Raises
+        ------
+        ValueError
+            The claim is not declared for this notebook, or a score lacks a qualifier.
+        """
+        if id not in self.entry.claims:
+            raise ValueError(
+                f"claim {id!r} is not declared for {self.notebook} in course.toml; declared are {self.entry.claims}"
+            )
+        origin = self._origin(made_from)
+        row = claim_row(
+            id,
+            figures.plain(ours),
+            rendered=figures.is_rendered(self.data),
+            data=data or origin["data"],
+            interval=interval,
+            n=n,
+            chance=chance,
+            split=split,
+            note=note,
+        )
+        figures.record_claim(self.folder, id, origin | row)
+        return row["verdict"]
+
+    def _origin(self, made_from: Any) -> dict[str, Any]:
+        """Return what every row says of where it comes from. Paths stay out: the files are published."""
+        key = made_from if made_from is None or isinstance(made_from, str) else cache.content_key(made_from=made_from)
+        return {
+            "notebook": self.notebook,
+            "profile": self.profile.name,
+            "data": figures.data_name(self.data),
+            "made_from": key,
+        }
+
+
+def _figure_title(name: str) -> str:
+    if name.startswith("extra_"):
+        return name.removeprefix("extra_").replace("_", " ").capitalize()
+    return paper.figure(int(name.removeprefix("figure_")))["title"]
+
+
+def _as_figure(fig: Any) -> "Figure":
+    """Return the Figure meant: itself, that of an Axes or a seaborn grid, or the current one."""
+    from matplotlib import pyplot
+    from matplotlib.figure import Figure
+
+    if fig is None:
+        if not pyplot.get_fignums():
+            raise ValueError("there is no open figure; draw one in this cell, or pass it as `fig`")
+        return pyplot.gcf()
+    found = fig if isinstance(fig, Figure) else getattr(fig, "figure", None)
+    if not isinstance(found, Figure):
+        raise ValueError(f"fig is a {type(fig).__name__}; give a matplotlib Figure, or an Axes")
+    return found
+
+
+def open_lesson(notebook: str, *, profile: str = "class", data: str = "sample", seed: int = 0) -> Lesson:
+    """Check a notebook's parameters, set the drawing style, and return its lesson.
+
+    Parameters
+    ----------
+    notebook
+        The id in course.toml, such as "06_evaluation".
+    profile
+        How much work: "smoke", "class" or "paper".
+    data
+        "sample", or a folder laid out as data/README.md says.
+    seed
+        From 0 up; the source of all randomness in the notebook.
+
+    Raises
+    ------
+    ValueError
+        A parameter is not one of the choices; the message lists them.
+    DataError
+        The data folder is missing.
+    """
+    entry = load_course().notebook(notebook)
+    chosen = get_profile(profile)
+    if type(seed) is not int or seed < 0:
+        raise ValueError(f"seed is {seed!r}; give a whole number from 0 up")
+    folder = figures.data_folder(data)
+    from microx_utils import plots  # draws, so it is slow to import
+
+    plots.style()
+    name = data if data == "sample" else str(folder.resolve())
+    return Lesson(entry, chosen, name, seed, figures.output_folder(profile, data))
