@@ -1,0 +1,141 @@
+"""The one look of all figures: matplotlib's settings, the palettes, titles and the standard line under them."""
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Annotation, Text
+
+from microx_utils.labels import CHANCE
+
+WIDTH = 7.0
+"""Inches: the width of a page."""
+
+INK, MUTED, RULE = "#222222", "#5f6368", "#d9dbde"
+"""Text, secondary text, hairlines."""
+
+TRAIN_COLOUR, HELD_OUT_COLOUR = "#7f8790", "#0077bb"
+"""Curves of training data, and of data held out."""
+
+EMOTION_COLOURS = {
+    "neutral": "#6e6e6e",
+    "anger": "#b2182b",
+    "contempt": "#999933",
+    "surprise": "#33bbee",
+    "fear": "#332288",
+    "happy": "#e8b000",
+    "sad": "#0077bb",
+}
+"""Mostly Paul Tol's; any two differ for normal, deutan, protan and tritan sight (a test measures it)."""
+
+COMPONENT_COLOURS = {
+    "full_face": "#1a1a1a",
+    "left_eyebrow": "#ccbb44",
+    "right_eyebrow": "#882255",
+    "left_eye": "#66ccee",
+    "right_eye": "#1f3a93",
+    "nose": "#228833",
+    "mouth": "#cc79a7",
+}
+
+SPLIT_COLOURS = {"train": "#b7c9dc", "validation": "#e8b000", "test": "#b2182b"}
+
+_SETTINGS: Any = {
+    "figure.dpi": 150,
+    "savefig.dpi": 150,
+    "figure.constrained_layout.use": True,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "figure.titlesize": 10,
+    "figure.titleweight": "bold",
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so every machine draws the same letters
+    "font.size": 8.5,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.edgecolor": "#9a9da1",
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": RULE,
+    "grid.linewidth": 0.6,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "lines.linewidth": 1.8,
+}
+
+
+def style() -> None:
+    """Set matplotlib's settings for every figure that follows."""
+    plt.rcParams.update(_SETTINGS)
+
+
+def caption_data(
+    *,
+    data: str,
+    n: int,
+    split: str | None = None,
+    clips: int | None = None,
+    subjects: int | None = None,
+    unit: str = "segments",
+    chance: float | None = CHANCE,
+) -> str:
+    """Return the standard line under a title.
+
+    >>> caption_data(data="rendered sample", split="subject", n=392, clips=98, subjects=14)
+    'rendered sample, subject split, n = 392 segments of 98 clips, 14 subjects; chance 14.3 %'
+    """
+    parts = [data]
+    if split:
+        parts.append(f"{split} split")
+    parts.append(f"n = {n:,} {unit}" + (f" of {clips:,} clips" if clips else ""))
+    if subjects:
+        parts.append(f"{subjects} subjects")
+    return ", ".join(parts) + (f"; chance {100 * chance:.1f} %" if chance is not None else "")
+
+
+def new_axes(height: float, *, width: float = WIDTH) -> Axes:
+    """Return the Axes of a new figure of the given size in inches."""
+    return plt.subplots(figsize=(width, height))[1]
+
+
+def ink_on(colour: Any) -> str:
+    """Return the text colour, white or ink, that reads better on a background (RGB or RGBA, 0-1)."""
+    levels = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3]]
+    luminance = 0.2126 * levels[0] + 0.7152 * levels[1] + 0.0722 * levels[2]
+    return "white" if luminance < 0.24 else INK  # about equal WCAG contrast with both at 0.2
+
+
+def write_head(where: Axes | Figure, title: str, caption: str = "", *, blank_lines: int = 0) -> Text:
+    """Write a bold title and, below it, a small grey caption; keep `blank_lines` free under them (for a legend)."""
+    reserved = title + "\n" * (bool(caption) + blank_lines)
+    if isinstance(where, Axes):
+        head = where.set_title(reserved, loc="left", linespacing=1.35)
+    else:
+        head = where.suptitle(reserved, x=0.008, ha="left", linespacing=1.35)
+    if caption:
+        below = Annotation(
+            caption,
+            xy=(0, 1),
+            xycoords=head,
+            xytext=(0, -1.45 * float(head.get_fontsize())),
+            textcoords="offset points",
+            va="top",
+            fontsize=7.5,
+            color=MUTED,
+            annotation_clip=False,
+        )
+        below.set_in_layout(False)  # the blank line of the title keeps its place
+        where.add_artist(below)
+        below.set_clip_on(False)  # an Axes clips what it is given to its own rectangle
+    return head
