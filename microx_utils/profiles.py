@@ -4,9 +4,10 @@ import tomllib
 from collections import Counter
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd  # the command line needs the names only, and fast
 
 PROFILES_FILE = Path(__file__).with_name("profiles.toml")
 
@@ -107,7 +108,7 @@ def get_profile(name: str) -> Profile:
     return _PROFILES[name]
 
 
-def select_clips(clips: pd.DataFrame, profile: Profile) -> pd.DataFrame:
+def select_clips(clips: "pd.DataFrame", profile: Profile) -> "pd.DataFrame":
     """Return the clips of the profile's people: all of them, or the first few that still show every class.
 
     People (`split_group`) are taken in turn from each corpus in sorted order, skipping at first those who add

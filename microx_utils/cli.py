@@ -1,0 +1,159 @@
+"""The command `microx`: figures, gallery, data render, doctor. Each imports what it needs when it is called."""
+
+import argparse
+import importlib.metadata
+import sys
+import time
+from pathlib import Path
+
+from microx_utils import paths
+from microx_utils.errors import DataError
+from microx_utils.profiles import PROFILES
+
+
+def figures_command(arguments: argparse.Namespace) -> int:
+    """Run the notebooks, then rebuild the gallery of the folder they wrote to."""
+    from microx_utils import figures
+    from microx_utils.course import load_course
+    from microx_utils.run_notebooks import NotebookError, run_course
+
+    course = load_course()
+    folder = figures.output_folder(arguments.profile, arguments.data)
+    try:
+        count = len(course.select(arguments.only))
+    except ValueError as error:
+        return _refuse(error)
+    print(
+        f"Running {count} notebook{'s' * (count != 1)}: profile {arguments.profile}, data {arguments.data}", flush=True
+    )
+    started = time.perf_counter()
+    try:
+        results = run_course(
+            course,
+            profile=arguments.profile,
+            data=arguments.data,
+            seed=arguments.seed,
+            only=arguments.only,
+            say=lambda line: print(line, flush=True),
+        )
+    except NotebookError as error:
+        return _refuse(error)
+    failures = [(result.notebook, result.failure) for result in results if result.failure is not None]
+    for name, failure in failures:
+        print(f"\n{name}, cell {failure.cell}:\n{failure.traceback}", file=sys.stderr, flush=True)
+    _save_gallery(folder)
+    seconds = time.perf_counter() - started
+    executed = paths.BUILD / "notebooks" / f"{arguments.profile}-{figures.data_name(arguments.data)}"
+    print(
+        f"{count - len(failures)} of {count} notebooks ran in {seconds:.0f} s. "
+        f"Figures and gallery: {_short(folder)}/README.md. Executed notebooks and HTML: {_short(executed)}/"
+    )
+    return 1 if failures else 0
+
+
+def gallery_command(arguments: argparse.Namespace) -> int:
+    """Rebuild the generated pages from manifest.json and claims.json, without running anything."""
+    from microx_utils import figures
+
+    changed = _save_gallery(figures.output_folder(arguments.profile, arguments.data))
+    print("\n".join(f"wrote {_short(page)}" for page in changed) or "all pages were up to date")
+    return 0
+
+
+def _save_gallery(folder: Path) -> list[Path]:
+    """Write a folder's gallery, and the README's table if the folder is the committed reference."""
+    from microx_utils import figures
+    from microx_utils.course import load_course
+
+    readme = paths.ROOT / "README.md" if folder == paths.FIGURES else None
+    return figures.save_gallery(folder, load_course(), readme=readme)
+
+
+def _refuse(error: Exception) -> int:
+    """Print why a request can't be carried out; return the exit code that says so."""
+    print(f"microx: {error}", file=sys.stderr)
+    return 2
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(paths.ROOT)) if path.is_relative_to(paths.ROOT) else str(path)
+
+
+def render_command(arguments: argparse.Namespace) -> int:
+    """Render the sample data set."""
+    from microx_utils.faces.sample import make_sample
+
+    make_sample(arguments.folder, jobs=arguments.jobs)
+    return 0
+
+
+def doctor_command(arguments: argparse.Namespace) -> int:
+    """Print what this machine has and lacks."""
+    from microx_utils import doctor
+
+    checks = doctor.examine()
+    print(doctor.report(checks))
+    return 0 if doctor.healthy(checks) else 1
+
+
+def _whole_number(text: str, *, least: int) -> int:
+    value = int(text)  # argparse reports a ValueError as a bad argument
+    if value < least:
+        raise argparse.ArgumentTypeError(f"{value} is too small; give at least {least}")
+    return value
+
+
+def _seed(text: str) -> int:
+    return _whole_number(text, least=0)
+
+
+def _jobs(text: str) -> int:
+    return _whole_number(text, least=1)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = argparse.ArgumentParser(prog="microx", description="MicroX emotion recognition as a course.")
+    parser.add_argument("--version", action="version", version=f"microx {importlib.metadata.version('microx-utils')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add_run_options(command: argparse.ArgumentParser) -> None:
+        command.add_argument("--profile", choices=PROFILES, default="class", help="how much work (default: class)")
+        command.add_argument(
+            "--data", default="sample", help='"sample" (default) or a folder laid out as data/README.md says'
+        )
+
+    run = commands.add_parser(
+        "figures", help="run the notebooks and write figures/", description=figures_command.__doc__
+    )
+    add_run_options(run)
+    run.add_argument("--only", metavar="03,06", help="only these notebooks, by number or topic")
+    run.add_argument("--seed", type=_seed, default=0, help="source of all randomness (default: 0)")
+    run.set_defaults(function=figures_command)
+
+    gallery = commands.add_parser("gallery", help="rebuild the generated pages", description=gallery_command.__doc__)
+    add_run_options(gallery)
+    gallery.set_defaults(function=gallery_command)
+
+    data = commands.add_parser("data", help="make the sample data").add_subparsers(required=True, metavar="ACTION")
+    render = data.add_parser("render", help="render the sample's clips", description=render_command.__doc__)
+    render.add_argument("--folder", type=Path, default=paths.SAMPLE, help="where to (default: data/sample)")
+    render.add_argument("--jobs", type=_jobs, default=None, help="processes (default: one a core)")
+    render.set_defaults(function=render_command)
+
+    check = commands.add_parser("doctor", help="what this machine has and lacks", description=doctor_command.__doc__)
+    check.set_defaults(function=doctor_command)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; return 0, 1 if something failed, or 2 if the request can't be carried out."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        return arguments.function(arguments)
+    except DataError as error:
+        return _refuse(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

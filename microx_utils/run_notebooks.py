@@ -1,0 +1,313 @@
+"""Run the course's notebooks through papermill: strict about parameters, one at a time, failures named."""
+
+import ast
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from nbclient.exceptions import CellControlSignal
+from papermill.exceptions import PapermillException, PapermillExecutionError
+
+from microx_utils import cache, figures, paths
+from microx_utils.course import Course
+from microx_utils.profiles import get_profile
+
+PARAMETERS = ("profile", "data", "seed")
+"""What every notebook's parameters cell must offer."""
+
+KERNEL_ENVIRONMENT = {
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # one warning less in every log
+    "PYTHONHASHSEED": "0",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+}
+
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+SAVED_FIGURE = re.compile(r"""save_figure\(\s*["'](\w+)["']""")
+
+
+class NotebookError(ValueError):
+    """Notebooks that must not be run as they are; `problems` has one line each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Where a notebook stopped: cell number in the notebook as shipped (from 1), what was raised, the traceback."""
+
+    cell: int | None
+    error: str
+    traceback: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """One notebook's run."""
+
+    notebook: str
+    seconds: float
+    failure: Failure | None = None
+
+
+def literal_parameters(source: str) -> dict[str, Any]:
+    """Return the names and values that a parameters cell assigns.
+
+    Raises
+    ------
+    ValueError
+        A line is anything but `name = literal`. papermill inserts its values after this cell, so whatever is
+        computed here would keep its old value.
+
+    >>> literal_parameters('profile = "class"\\nseed = 0')
+    {'profile': 'class', 'seed': 0}
+    """
+    found = {}
+    try:
+        statements = ast.parse(source).body
+    except SyntaxError as error:
+        raise ValueError(f"the parameters cell is not Python: {error.msg} in line {error.lineno}") from error
+    for statement in statements:
+        match statement:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+            ):
+                pass
+            case _:
+                raise ValueError(
+                    f"the parameters cell has {ast.unparse(statement)!r}; only `name = literal` may be there"
+                )
+        try:
+            found[name] = ast.literal_eval(value)
+        except ValueError as error:
+            raise ValueError(f"parameter {name!r} is {ast.unparse(value)!r}; give a plain literal") from error
+    return found
+
+
+def check_notebook(path: Path, parameters: Mapping[str, Any]) -> None:
+    """Raise ValueError unless a notebook can be run with exactly these parameters taking effect."""
+    if not path.is_file():
+        raise ValueError("the file is missing, though course.toml lists it")
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+    except (nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
+        raise ValueError(f"not a valid notebook: {str(error).splitlines()[0]}") from error
+    if (
+        notebook.metadata.get("kernelspec", {}).get("language", "python") != "python"
+        or "kernelspec" not in notebook.metadata
+    ):
+        raise ValueError('its metadata names no Python kernel; give it the kernelspec "python3"')
+    tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(tagged) != 1 or tagged[0].cell_type != "code":
+        raise ValueError(f"{len(tagged)} cells are tagged `parameters`; exactly one code cell must be")
+    offered = literal_parameters(tagged[0].source)
+    seen = set(papermill.inspect_notebook(str(path)))
+    if seen != offered.keys():
+        raise ValueError(f"papermill reads the parameters {sorted(seen)}, Python {sorted(offered)}; one a line, please")
+    missing = [name for name in PARAMETERS if name not in offered]
+    if missing:
+        raise ValueError(f"its parameters cell lacks {missing}; it offers {sorted(offered)}")
+    unknown = [name for name in parameters if name not in offered]
+    if unknown:
+        raise ValueError(f"unknown parameters {unknown}; it offers {sorted(offered)}")
+    for name, value in parameters.items():
+        if type(value) is not type(offered[name]):
+            wanted, given = type(offered[name]).__name__, type(value).__name__
+            raise ValueError(f"parameter {name!r} is of type {wanted} in the notebook; {value!r} is {given}")
+
+
+@contextmanager
+def own_kernel() -> Iterator[str]:
+    """Yield the name of a kernel that runs this very interpreter, whatever kernels are installed or not.
+
+    The kernel is called python3, so that executed notebooks open anywhere. It ignores the reader's IPython
+    start-up files and keeps no history, which two runs at once would fight over.
+    """
+    with tempfile.TemporaryDirectory(prefix="microx-kernel-") as name:
+        folder = Path(name)
+        spec = {
+            "argv": [
+                *(sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"),
+                "--HistoryManager.enabled=False",
+            ],
+            "display_name": "Python 3",
+            "language": "python",
+            "env": KERNEL_ENVIRONMENT | {"IPYTHONDIR": str(folder / "ipython")},
+        }
+        kernel = folder / "kernels" / "python3" / "kernel.json"
+        kernel.parent.mkdir(parents=True)
+        kernel.write_text(json.dumps(spec), encoding="utf-8")
+        before = os.environ.get("JUPYTER_PATH")
+        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(folder), before]))  # looked at first
+        try:
+            yield "python3"
+        finally:
+            if before is None:
+                del os.environ["JUPYTER_PATH"]
+            else:
+                os.environ["JUPYTER_PATH"] = before
+
+
+def _stopped_at(executed: Path) -> int | None:
+    """Return the shipped notebook's number of the cell that did not complete, counted from 1, or None."""
+    number = 0
+    for cell in nbformat.read(executed, as_version=4).cells:
+        tags = cell.metadata.get("tags", [])
+        if "injected-parameters" in tags or "papermill-error-cell-tag" in tags:
+            continue
+        number += 1
+        if cell.metadata.get("papermill", {}).get("status") in ("failed", "running"):
+            return number
+    return None
+
+
+def _failure(error: Exception, executed: Path) -> Failure:
+    if isinstance(error, PapermillExecutionError):
+        text = ANSI.sub("", "\n".join(error.traceback))
+        what = f"{error.ename}: {error.evalue}"
+    else:
+        text = "".join(traceback.format_exception(error))
+        what = f"{type(error).__name__}: {error}"
+    return Failure(_stopped_at(executed) if executed.exists() else None, ANSI.sub("", what), text)
+
+
+def run_notebook(source: Path, target: Path, parameters: Mapping[str, Any], *, kernel: str) -> Failure | None:
+    """Run one notebook and write it, executed, to `target`, whole or not at all; return its failure, if any.
+
+    The notebook runs in its own folder, as it does when a reader opens it. `source` is not changed.
+    """
+    with tempfile.TemporaryDirectory(prefix="microx-run-") as name:
+        # papermill saves after every cell and fills {braces} in paths, so it works on copies under a plain name
+        given, executed = Path(name) / "given.ipynb", Path(name) / "executed.ipynb"
+        shutil.copyfile(source, given)
+        failure = None
+        try:
+            papermill.execute_notebook(
+                given,
+                executed,
+                dict(parameters),
+                kernel_name=kernel,
+                language="python",
+                progress_bar=False,
+                cwd=source.parent,
+            )
+        except (PapermillException, CellControlSignal, RuntimeError, TimeoutError) as error:
+            failure = _failure(error, executed)
+        if executed.exists():
+            notebook = nbformat.read(executed, as_version=4)
+            notebook.metadata["papermill"].update(input_path=source.name, output_path=target.name)
+            with cache.atomic_file(target) as temporary:
+                nbformat.write(notebook, temporary)
+    return failure
+
+
+def describe_images(notebook: nbformat.NotebookNode, alts: Mapping[str, str]) -> None:
+    """Give the pictures that cells show the alt text they saved them with, in order, for the HTML page."""
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        texts = iter(SAVED_FIGURE.findall(cell.source))
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}) and (figure := next(texts, "")) in alts:
+                output.metadata.setdefault("image/png", {})["alt"] = alts[figure]
+
+
+def save_html(executed: Path, page: Path, *, alts: Mapping[str, str]) -> None:
+    """Write an executed notebook as one HTML page that needs no other file."""
+    from nbconvert import HTMLExporter
+
+    notebook = nbformat.read(executed, as_version=4)
+    describe_images(notebook, alts)
+    text, _ = HTMLExporter().from_notebook_node(notebook, resources={"metadata": {"name": executed.stem}})
+    with cache.atomic_file(page) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _record_time(path: Path, result: Result) -> None:
+    with cache.lock(path):
+        times = figures.read_json(path)
+        times["machine"] = figures.machine()
+        row = {"seconds": round(result.seconds, 1), "ok": result.failure is None}
+        times.setdefault("notebooks", {})[result.notebook] = row
+        figures.write_json(path, times)
+
+
+def run_course(
+    course: Course,
+    *,
+    profile: str = "class",
+    data: str = "sample",
+    seed: int = 0,
+    only: str | None = None,
+    notebooks: Path = paths.NOTEBOOKS,
+    build: Path = paths.BUILD,
+    say: Callable[[str], None] = print,
+) -> list[Result]:
+    """Run the course's notebooks in order, each in a fresh kernel; a failing one does not stop the others.
+
+    Executed notebooks, their HTML and times.json land in `build`/notebooks/PROFILE-DATA/.
+
+    Parameters
+    ----------
+    only
+        Which to run, as "03,06"; all of them for None.
+    say
+        Takes each line of progress.
+
+    Raises
+    ------
+    NotebookError
+        A notebook is missing or its parameters cell is wrong. Checked for all before any is run.
+    ValueError, DataError
+        The profile, the data folder or `only` is not one of the choices.
+    """
+    get_profile(profile)
+    chosen = course.select(only)
+    where = data if data == "sample" else str(figures.data_folder(data).resolve())  # kernels run in another folder
+    name = figures.data_name(where)
+    parameters = {"profile": profile, "data": where, "seed": seed}
+    problems = []
+    for entry in chosen:
+        try:
+            check_notebook(notebooks / f"{entry.id}.ipynb", parameters)
+        except ValueError as error:
+            problems.append(f"{entry.id}.ipynb: {error}")
+    if problems:
+        raise NotebookError(problems)
+
+    folder = build / "notebooks" / f"{profile}-{name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    results = []
+    with own_kernel() as kernel:
+        for place, entry in enumerate(chosen, start=1):
+            executed = folder / f"{entry.id}.ipynb"
+            started = time.perf_counter()
+            failure = run_notebook(notebooks / executed.name, executed, parameters, kernel=kernel)
+            result = Result(entry.id, time.perf_counter() - started, failure)
+            results.append(result)
+            _record_time(folder / "times.json", result)
+            alts = {
+                figure: row["alt"]
+                for figure, row in figures.read_figures(figures.output_folder(profile, where)).items()
+            }
+            if executed.exists():
+                save_html(executed, executed.with_suffix(".html"), alts=alts)
+            state = "ok" if failure is None else f"FAILED in cell {failure.cell}: {failure.error}"
+            say(f"[{place}/{len(chosen)}] {entry.id:<28} {result.seconds:7.1f} s  {state}")
+    return results
