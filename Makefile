@@ -1,0 +1,74 @@
+# Two commands do everything: `make figures` and `make test`. Each first makes .venv from the pinned requirements.txt.
+# Plain GNU make 3.81 (macOS); no bash needed.
+
+PROFILE ?= class
+ONLY ?=
+DATA ?= sample
+# An interpreter of your choice, for instance `make test PYTHON=/opt/python3.12/bin/python3`
+PYTHON ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+
+.PHONY: help figures test doctor data lock clean
+
+help:
+	@echo "make figures [PROFILE=smoke|class|paper] [ONLY=03,06] [DATA=folder]   run the notebooks, write figures/"
+	@echo "make test      lint, types, tests, and every notebook in the smoke profile"
+	@echo "make doctor    what this machine has and lacks"
+	@echo "make data      render the sample clips again (they ship with the repository)"
+	@echo "make lock      resolve requirements.txt anew from pyproject.toml"
+	@echo "make clean     remove caches, executed notebooks and .venv; keep data/raw and figures"
+
+figures: $(READY)
+	@$(BIN)/microx figures --profile "$(PROFILE)" --data "$(DATA)" $(if $(ONLY),--only "$(ONLY)")
+
+test: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+doctor: $(READY)
+	@$(BIN)/microx doctor
+
+data: $(READY)
+	@$(BIN)/microx data render
+
+# An interpreter is believed only after it has run: version managers leave commands that do nothing but complain.
+# A .venv whose own interpreter no longer runs (moved folder, removed Python) is made anew.
+$(READY): requirements.txt pyproject.toml
+	@right='import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))'; \
+	if ! $(BIN)/python -c "$$right" 2>/dev/null || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	  found=; \
+	  for candidate in $(if $(PYTHON),"$(PYTHON)",python3 python3.13 python3.12 python3.11 python); do \
+	    if "$$candidate" -c "$$right" >/dev/null 2>&1; then found="$$candidate"; break; fi; \
+	  done; \
+	  if [ -z "$$found" ]; then \
+	    echo "make: no working Python 3.11 to 3.13 with venv found among: $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11 python)." >&2; \
+	    echo "make: install one (Debian, Ubuntu: python3 and python3-venv), or name yours: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; \
+	    exit 1; \
+	  fi; \
+	  echo "Making $(VENV) with $$("$$found" --version)"; \
+	  rm -rf $(VENV) && "$$found" -m venv $(VENV) || exit 1; \
+	fi
+	@echo "Installing the packages of requirements.txt into $(VENV) (once, about 2 GB, several minutes)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar off -r requirements.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The header of requirements.txt stays; below it comes what uv resolves for every Python and system at once.
+lock:
+	@mkdir -p build
+	@test -x build/lock/bin/uv || { python3 -m venv build/lock && build/lock/bin/python -m pip install --quiet uv; }
+	@build/lock/bin/uv pip compile --universal --python-version 3.11 --fork-strategy fewest --extra dev \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade --quiet \
+	  pyproject.toml --output-file build/lock/resolved.txt
+	@{ sed -n '/^#/p' requirements.txt; cat build/lock/resolved.txt; } > build/lock/requirements.txt
+	@mv build/lock/requirements.txt requirements.txt
+	@echo "requirements.txt is new; run make test before committing it"
+
+clean:
+	rm -rf $(VENV) build data/processed figures/runs .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
