@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from microx_utils import cache, paths
-from microx_utils.components import COMPONENTS, component_available, crop_components
+from microx_utils.components import COMPONENTS, Style, component_available, crop_components
 from microx_utils.corpora import EXCLUDED_COLUMNS
 from microx_utils.errors import DataError
 from microx_utils.landmarks import clip_landmarks
@@ -62,7 +62,7 @@ def crop_store(
     clips: pd.DataFrame,
     *,
     size: int = 32,
-    style: str = "aligned",
+    style: Style = "aligned",
     max_frames: int | None = None,
     backend: str = "litert",
     jobs: int | None = None,
@@ -78,7 +78,7 @@ def crop_store(
     style
         "aligned" or "published"; see `components.crop_components`.
     max_frames
-        Use only a clip's first frames at 30 fps (the authors' code used 40); None uses all.
+        Use only a clip's first frames at 30 fps (the authors' code used 40); None or 0 uses all.
     backend
         The landmark backend; see `landmarks.clip_landmarks`.
     jobs
@@ -98,7 +98,7 @@ def crop_store(
         "version": STORE_VERSION,
         "size": size,
         "style": style,
-        "max_frames": max_frames,
+        "max_frames": max_frames or None,
         "backend": backend,
         "components": COMPONENTS,
     }
@@ -124,7 +124,7 @@ def make_segments(
     length, step
         Frames in a segment, and frames from one segment's start to the next; step < length overlaps.
     max_segments
-        Keep at most this many segments of a clip, from its start (the authors' code: four).
+        Keep at most this many segments of a clip, from its start (the authors' code: four); None or 0 keeps all.
 
     Returns
     -------
@@ -140,7 +140,7 @@ def make_segments(
     if length < 1 or step < 1:
         raise ValueError(f"length and step must be at least 1, got {length} and {step}")
     counts = np.maximum((clips["frames"].to_numpy() - length) // step + 1, 0)
-    if max_segments is not None:
+    if max_segments:
         counts = np.minimum(counts, max_segments)
     if counts.sum() == 0:
         longest = int(clips["frames"].max()) if len(clips) else 0
@@ -223,20 +223,23 @@ def crop_clip(
     path: str | os.PathLike[str],
     *,
     size: int = 32,
-    style: str = "aligned",
+    style: Style = "aligned",
     max_frames: int | None = None,
     backend: str = "litert",
+    processed: str | os.PathLike[str] | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Return crops uint8 (frames, 7, size, size, 3) RGB and their availability, bool (frames, 7), of one video.
 
     Frames before the first found face have no landmarks to crop by: their crops are black and not available.
+    `processed` is the folder that keeps landmarks, in place of data/processed; the other options are those of
+    `crop_store`.
 
     Raises
     ------
     DataError
         The video can't be read, or no frame shows a face.
     """
-    table = clip_landmarks(path, backend=backend)
+    table = clip_landmarks(path, backend=backend, cache=processed)
     points, success = landmark_array(table), success_array(table)
     if max_frames is not None:
         points, success = points[:max_frames], success[:max_frames]
@@ -260,7 +263,8 @@ def _build_store(clips: pd.DataFrame, folder: Path, made_from: dict, *, jobs: in
     written after its crops, so that a killed run goes on with the first clip that has none.
     """
     videos, backend = clips["path"].to_list(), made_from["backend"]
-    counts = run_parallel(_count_frames, [(path, backend) for path in videos], desc="finding landmarks", jobs=jobs)
+    calls = [(path, backend, paths.PROCESSED) for path in videos]
+    counts = run_parallel(_count_frames, calls, desc="finding landmarks", jobs=jobs)
     reasons = [reason for _, reason in counts]
     frames = np.array([count for count, _ in counts], np.int64)
     if made_from["max_frames"] is not None:
@@ -277,7 +281,15 @@ def _build_store(clips: pd.DataFrame, folder: Path, made_from: dict, *, jobs: in
     shape = (int(frames.sum()), len(COMPONENTS), size, size, 3)
     _reserve(building / "crops.npy", shape)
     todo = [
-        (videos[k], building / "crops.npy", building / f"available_{k}.npy", int(first[k]), int(frames[k]), made_from)
+        (
+            videos[k],
+            building / "crops.npy",
+            building / f"available_{k}.npy",
+            int(first[k]),
+            int(frames[k]),
+            made_from,
+            paths.PROCESSED,
+        )
         for k in used
         if not (building / f"available_{k}.npy").exists()
     ]
@@ -293,10 +305,10 @@ def _build_store(clips: pd.DataFrame, folder: Path, made_from: dict, *, jobs: in
     building.replace(folder)
 
 
-def _count_frames(path: str, backend: str) -> tuple[int, str]:
+def _count_frames(path: str, backend: str, processed: Path) -> tuple[int, str]:
     """Return (frames, "") of a usable clip, or (0, reason). The landmarks are cached on the way."""
     try:
-        success = success_array(clip_landmarks(path, backend=backend))
+        success = success_array(clip_landmarks(path, backend=backend, cache=processed))
     except DataError as error:
         return 0, error.problem
     if not success.any():
@@ -316,9 +328,11 @@ def _reserve(path: Path, shape: tuple[int, ...]) -> None:
         np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape).flush()
 
 
-def _write_crops(path: str, crops_file: Path, available_file: Path, first: int, frames: int, made_from: dict) -> None:
-    size, style, backend = made_from["size"], made_from["style"], made_from["backend"]
-    crops, available = crop_clip(path, size=size, style=style, max_frames=frames, backend=backend)
+def _write_crops(
+    path: str, crops_file: Path, available_file: Path, first: int, frames: int, made_from: dict, processed: Path
+) -> None:
+    options = {name: made_from[name] for name in ("size", "style", "backend")}
+    crops, available = crop_clip(path, max_frames=frames, processed=processed, **options)
     with crops_file.open("r+b") as file:
         # written, not memory-mapped: a disk that fills up then raises an error instead of killing the process
         data_start = crops_file.stat().st_size - math.prod(_shape(crops_file))
