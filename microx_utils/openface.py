@@ -45,7 +45,7 @@ def read_openface_csv(path: str | PathLike[str]) -> pd.DataFrame:
     if not path.is_file():
         raise DataError(path, "no such file, or not a file", "Check the path; OpenFace exits with 0 even if it fails.")
     try:
-        table = pd.read_csv(path, skipinitialspace=True, float_precision="round_trip")
+        table = pd.read_csv(path, skipinitialspace=True)
     except pd.errors.EmptyDataError:
         raise DataError(path, "is empty", _RERUN) from None
     except (pd.errors.ParserError, UnicodeDecodeError) as error:

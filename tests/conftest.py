@@ -1,0 +1,33 @@
+"""Inputs shared by the tests: real clips, a real face, a seeded generator."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+OPENFACE_DATA = Path(__file__).parent / "data" / "openface"
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20221122)
+
+
+@pytest.fixture(scope="session")
+def openface_data() -> Path:
+    """Folder of OpenFace CSVs (two dialects, one without a face) and the clips they were made from."""
+    return OPENFACE_DATA
+
+
+@pytest.fixture(scope="session")
+def clip_path() -> Path:
+    """A rendered person who starts to smile: 60 frames of 256 px at 30 fps."""
+    return OPENFACE_DATA / "happy.mp4"
+
+
+@pytest.fixture(scope="session")
+def portrait() -> np.ndarray:
+    """A real face: NASA's portrait of Eileen Collins (public domain), uint8 (512, 512, 3) RGB."""
+    from skimage.data import astronaut
+
+    return astronaut()

@@ -1,0 +1,207 @@
+"""Frames come out at a steady rate whatever goes in, and bad files are named."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from microx_utils.errors import DataError
+from microx_utils.video import _resample, iter_frames, probe_video, read_frames, write_video
+
+GREY_STEP = 8  # H.264 keeps flat grey to within a level or two
+
+
+def grey_frames(count: int) -> np.ndarray:
+    """Flat frames that tell their number by their brightness."""
+    return np.broadcast_to((np.arange(count) * GREY_STEP).astype(np.uint8)[:, None, None, None], (count, 64, 96, 3))
+
+
+def numbers(frames: np.ndarray) -> list[int]:
+    return [round(float(frame.mean()) / GREY_STEP) for frame in frames]
+
+
+def write_stamped(path: Path, stamps_ms: list[int]) -> None:
+    """Write a video whose frames stand at the given times: a variable rate, with B-frames."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for stamp, image in zip(stamps_ms, grey_frames(len(stamps_ms)), strict=True):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+            frame.pts, frame.time_base = stamp, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def test_colours_survive_writing_and_reading(tmp_path: Path) -> None:
+    colours = np.array([[200, 40, 40], [40, 160, 40], [40, 60, 200], [128, 128, 128]], np.uint8)
+    image = np.repeat(np.repeat(colours.reshape(2, 2, 3), 48, axis=0), 48, axis=1)
+    write_video(tmp_path / "colours.mp4", np.stack([image] * 5), crf=10)
+    frames, times = read_frames(tmp_path / "colours.mp4")
+    assert frames.shape == (5, 96, 96, 3)
+    assert frames.dtype == np.uint8
+    np.testing.assert_allclose(times, np.arange(5) / 30)
+    centres = frames[2][24::48, 24::48].reshape(4, 3).astype(int)
+    assert np.abs(centres - colours).max() <= 6  # a swap of red and blue would miss by 160
+
+
+@pytest.mark.parametrize(
+    ("fps", "expected"),
+    [
+        (30, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
+        (25, [0, 1, 2, 2, 3, 4, 5, 6, 7, 7, 8, 9, 10, 11]),  # 0.48 s: 14 frames
+        (24, [0, 1, 2, 2, 3, 4, 5, 6, 6, 7, 8, 9, 10, 10, 11]),
+        (60, [0, 2, 4, 6, 8, 10]),
+    ],
+)
+def test_every_rate_comes_out_at_30(tmp_path: Path, fps: int, expected: list[int]) -> None:
+    path = tmp_path / "clip.mp4"
+    write_video(path, grey_frames(12), fps=fps)
+    frames, times = read_frames(path)
+    assert numbers(frames) == expected
+    np.testing.assert_allclose(times, np.arange(len(expected)) / 30)
+
+
+@pytest.mark.parametrize("container", ["mp4", "mkv"])
+def test_variable_rate_goes_by_timestamps(tmp_path: Path, container: str) -> None:
+    stamps = [0, 20, 100, 130, 200, 210, 500, 550, 600, 900]
+    path = tmp_path / f"phone.{container}"
+    write_stamped(path, stamps)
+    frames, times = read_frames(path)
+    nearest = [int(np.argmin(np.abs(np.array(stamps) / 1000 - time))) for time in times]
+    assert numbers(frames) == nearest
+    assert len(frames) == 30  # 0.9 s and an average frame of 0.1 s
+    info = probe_video(path)
+    assert (info.frames, info.seconds, info.fps) == (10, 1.0, 10.0)
+
+
+def test_avi_with_wrong_timestamps_keeps_every_frame(tmp_path: Path) -> None:
+    write_video(tmp_path / "old.avi", grey_frames(12))  # OpenCV's times here: 0.067 ... 0.367, then 0 and 0
+    frames, _ = read_frames(tmp_path / "old.avi")
+    assert numbers(frames) == list(range(12))
+
+
+def test_a_clip_that_starts_late_starts_at_zero(tmp_path: Path) -> None:
+    write_stamped(tmp_path / "late.mp4", [500, 533, 567, 600])
+    frames, times = read_frames(tmp_path / "late.mp4")
+    assert times[0] == 0
+    assert numbers(frames) == [0, 1, 2, 3]
+
+
+@given(
+    gaps=st.lists(st.floats(0.004, 0.5), min_size=1, max_size=40),
+    fps=st.sampled_from([10.0, 25.0, 30.0, 60.0]),
+)
+def test_resampling_keeps_duration_and_order(gaps: list[float], fps: float) -> None:
+    stamps = np.concatenate([[0.0], np.cumsum(gaps)])
+    decoded = ((float(time), np.array(number)) for number, time in enumerate(stamps))
+    times, picked = zip(*_resample(decoded, fps, 1 / 30), strict=True)
+    duration = stamps[-1] * len(stamps) / (len(stamps) - 1)
+    assert abs(len(times) / fps - duration) <= 0.51 / fps or len(times) == 1
+    np.testing.assert_allclose(times, np.arange(len(times)) / fps)
+    assert np.all(np.diff([int(number) for number in picked]) >= 0)
+    for time, number in zip(times, picked, strict=True):  # nobody is nearer than the frame picked
+        assert abs(stamps[int(number)] - time) <= np.abs(stamps - time).min() + 2.1e-3 / fps
+
+
+def test_one_frame_is_a_clip(tmp_path: Path) -> None:
+    write_video(tmp_path / "one.mp4", grey_frames(1))
+    assert read_frames(tmp_path / "one.mp4")[0].shape == (1, 64, 96, 3)
+
+
+def test_probe_agrees_with_reading(clip_path: Path) -> None:
+    info = probe_video(clip_path)
+    assert (info.width, info.height, info.fps, info.frames, info.seconds) == (256, 256, 30.0, 60, 2.0)
+    assert len(read_frames(clip_path)[0]) == 60
+
+
+def test_frames_arrive_one_by_one(clip_path: Path) -> None:
+    frames = iter_frames(clip_path)
+    time, frame = next(frames)
+    assert time == 0.0
+    assert frame.shape == (256, 256, 3)
+
+
+def broken(path: Path, kind: str, clip: Path) -> Path:
+    content = bytearray(clip.read_bytes())
+    if kind == "missing":
+        return path
+    if kind == "folder":
+        path.mkdir()
+        return path
+    if kind == "empty":
+        content = bytearray()
+    elif kind == "cut":
+        content = content[: len(content) // 2]
+    elif kind == "garbage":
+        content = bytearray(np.random.default_rng(0).bytes(5000))
+    elif kind == "text":
+        content = bytearray(b"not a video\n" * 100)
+    elif kind == "damaged":
+        content[15_000:25_000] = np.random.default_rng(0).bytes(10_000)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "problem"),
+    [
+        ("missing", "no such file"),
+        ("folder", "no such file"),
+        ("empty", "is empty"),
+        ("cut", "is cut short"),
+        ("garbage", "can't be opened"),
+        ("text", "can't be opened"),
+        ("damaged", "is damaged: .* of its 60 frames decode"),
+    ],
+)
+def test_bad_files_are_named(tmp_path: Path, clip_path: Path, kind: str, problem: str) -> None:
+    path = broken(tmp_path / "bad.mp4", kind, clip_path)
+    with pytest.raises(DataError, match=problem) as raised:
+        read_frames(path)
+    assert "bad.mp4" in str(raised.value)
+    if kind != "damaged":  # the index of a damaged file is whole
+        with pytest.raises(DataError, match=problem):
+            probe_video(path)
+
+
+def test_a_sound_file_is_no_video(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "voice.mp4"), "w") as container:
+        stream = container.add_stream("aac", rate=16_000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 16_000), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 16_000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with pytest.raises(DataError):
+        read_frames(tmp_path / "voice.mp4")
+
+
+def test_a_half_written_video_never_appears(tmp_path: Path) -> None:
+    def frames():
+        yield from grey_frames(3)
+        raise RuntimeError("the renderer was stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        write_video(tmp_path / "clip.mp4", frames())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("shape", [(2, 63, 96, 3), (2, 64, 95, 3), (2, 64, 96), (0, 64, 96, 3)])
+def test_writing_refuses_what_h264_cannot_hold(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"even H and W|no frames"):
+        write_video(tmp_path / "clip.mp4", np.zeros(shape, np.uint8))
+
+
+def test_writing_refuses_mixed_frames(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="like the first"):
+        write_video(tmp_path / "clip.mp4", [np.zeros((64, 96, 3), np.uint8), np.zeros((32, 96, 3), np.uint8)])
+
+
+def test_writing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        write_video(tmp_path / name, grey_frames(8))
+    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
