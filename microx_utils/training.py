@@ -1,0 +1,353 @@
+"""Train one experiment from its crop store to a predictions table; cached, and resumable after a kill (section V).
+
+Nothing is chosen on test data: the test segments are predicted once, after training, by the weights of the epoch
+with the lowest validation loss. Each epoch's randomness (shuffling, dropout) depends on the seed and the epoch's
+number alone, so that a run killed and started again gives the numbers of one that was never stopped.
+"""
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from microx_utils import cache as caching
+from microx_utils import paths
+from microx_utils.components import COMPONENTS
+from microx_utils.errors import DataError
+from microx_utils.experiments import Experiment, load_experiment
+from microx_utils.labels import EMOTIONS
+from microx_utils.segments import CropStore, make_segments, split_segments
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["Experiment", "Run", "build", "load_experiment", "model_inputs", "run"]
+
+CODE_VERSION = 1
+"""Part of every run's key. Raise it when models.py or this module changes what a run computes."""
+
+PREDICT_BATCH = {"compact": 64, "published": 8}
+"""Segments predicted at once; at 60 px and 64 filters each takes about 200 MB."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, read from its folder.
+
+    Attributes
+    ----------
+    experiment, key, folder
+        What was run, the hash of all that made it, and where its files lie.
+    history
+        One row an epoch, from 1: epoch, loss, accuracy, val_loss, val_accuracy, seconds, run.
+    predictions
+        Validation and test segments: segment_id, clip_id, subject, emotion, split, p_neutral .. p_sad.
+    timings
+        seconds_per_epoch (median), seconds_training, milliseconds_per_segment (inference), segments of each split,
+        parameters, best_epoch, and the machine they were measured on.
+    """
+
+    experiment: Experiment
+    key: str
+    folder: Path
+    history: pd.DataFrame = field(repr=False)
+    predictions: pd.DataFrame = field(repr=False)
+    timings: dict[str, Any] = field(repr=False)
+
+    def load_model(self) -> "keras.Model":
+        """Return the trained network (the best epoch's weights). Feed it `model_inputs` of crops."""
+        return _load(self.folder / "model.keras")
+
+
+def model_inputs(crops: NDArray[np.uint8], experiment: Experiment) -> dict[str, NDArray[np.uint8]]:
+    """Return what an experiment's network is fed for some segments' crops.
+
+    Parameters
+    ----------
+    crops
+        uint8 (B, frames, 7, size, size, 3), RGB, components in the order of `COMPONENTS`.
+    experiment
+        Its components, colour and pixels are used.
+
+    Returns
+    -------
+    dict
+        component -> uint8 (B, frames, size, size, 3), 0-255; blue first where `pixels` is "raw".
+    """
+    inputs = {name: crops[:, :, COMPONENTS.index(name)] for name in experiment.components}
+    if experiment.colour == "grey":
+        inputs = {name: np.repeat(_luma(x), 3, axis=-1) for name, x in inputs.items()}
+    elif experiment.pixels == "raw":
+        inputs = {name: x[..., ::-1] for name, x in inputs.items()}
+    return inputs
+
+
+def _luma(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Grey as OpenCV makes it (ITU-R BT.601), in whole numbers: uint8 (..., 3) -> uint8 (..., 1)."""
+    total = rgb[..., 0] * np.uint32(4899) + rgb[..., 1] * np.uint32(9617) + rgb[..., 2] * np.uint32(1868)
+    return ((total + 8192) >> 14).astype(np.uint8)[..., None]
+
+
+def run(
+    experiment: Experiment,
+    store: CropStore,
+    *,
+    cache: str | os.PathLike[str] | None = None,
+    progress: bool = True,
+    on_epoch: Callable[[dict[str, float]], None] | None = None,
+) -> Run:
+    """Train and predict, or read the result of the same run from the cache.
+
+    Parameters
+    ----------
+    experiment
+        What to train.
+    store
+        Crops of the experiment's `crop_size`.
+    cache
+        Folder of runs; None is `runs` under `paths.PROCESSED`. A killed run's checkpoint lies there too.
+    progress
+        Show a bar with one step an epoch.
+    on_epoch
+        Called after each epoch, once its checkpoint is written, with the epoch's row of the history.
+
+    Raises
+    ------
+    DataError
+        The crops are not of the experiment's size, or a side of the split is empty.
+    ValueError
+        No clip is long enough for a segment, or there are too few groups to split.
+    FloatingPointError
+        The loss became infinite or not a number.
+    """
+    if store.crops.shape[2] != experiment.crop_size:
+        found = f"its crops are {store.crops.shape[2]} px, the experiment wants {experiment.crop_size}"
+        raise DataError(f"crop store {store.key}", found, "Make the store with the profile's crop_size.")
+    segments = make_segments(
+        store.clips, length=experiment.frames, step=experiment.step, max_segments=experiment.max_segments
+    )
+    segments["split"] = split_segments(segments, by=experiment.split, seed=experiment.seed)
+    sides = segments["split"].value_counts()
+    if len(sides) < 3:
+        raise DataError(f"crop store {store.key}", f"the split gave only {dict(sides)}", "Use more clips.")
+
+    rows = segments[["segment_id", "emotion", "split", "first"]].to_csv(index=False)
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    key = caching.content_key(
+        experiment=asdict(experiment), store=store.key, rows=rows, code=CODE_VERSION, backend=backend
+    )
+    folder = Path(cache or paths.PROCESSED / "runs") / f"{experiment.name}-{key}"
+    with caching.lock(folder):  # a second process waits here and then finds the result
+        if not folder.is_dir():
+            _train(experiment, store, segments, folder, progress=progress, on_epoch=on_epoch)
+    return _open_run(experiment, key, folder)
+
+
+def _open_run(experiment: Experiment, key: str, folder: Path) -> Run:
+    history = pd.read_csv(folder / "history.csv")
+    predictions = pd.read_parquet(folder / "predictions.parquet")
+    timings = json.loads((folder / "timings.json").read_text())
+    return Run(experiment, key, folder, history, predictions, timings)
+
+
+def _train(
+    experiment: Experiment,
+    store: CropStore,
+    segments: pd.DataFrame,
+    folder: Path,
+    *,
+    progress: bool,
+    on_epoch: Callable[[dict[str, float]], None] | None,
+) -> None:
+    """Train to the end, from the last checkpoint if there is one, and write the run's folder."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if tf.config.list_physical_devices("GPU"):  # on a processor the results are the same without it
+            tf.config.experimental.enable_op_determinism()
+
+    train, validation, test = (segments[segments["split"] == side] for side in ("train", "validation", "test"))
+    unshuffled = _batches(validation, store, experiment, size=PREDICT_BATCH[experiment.model])
+    checkpoint = _Checkpoint(folder.with_name(f"{folder.name}.partial"))
+    keras.utils.set_random_seed(experiment.seed)
+    model = checkpoint.load() if checkpoint.history else _compile(build(experiment), experiment)
+    history = checkpoint.history
+    epochs_a_run = -(-experiment.epochs // experiment.runs)
+    bar = tqdm(
+        total=experiment.epochs,
+        initial=len(history),
+        desc=f"training {experiment.name}, seed {experiment.seed}",
+        unit="epoch",
+        disable=not progress,
+    )
+    with bar:
+        while len(history) < experiment.epochs and checkpoint.waited < experiment.patience:
+            epoch = len(history)
+            if epoch and epoch % epochs_a_run == 0:  # a new run begins with the saved model
+                model = checkpoint.load()
+            started = time.perf_counter()
+            order = np.random.default_rng([experiment.seed, epoch]).permutation(len(train))
+            _seed_dropout(model, experiment.seed, epoch)
+            batches = _batches(train.iloc[order], store, experiment, size=experiment.batch_size)
+            logs = model.fit(batches, validation_data=unshuffled, shuffle=False, verbose=0).history
+            row: dict[str, float] = {"epoch": epoch + 1}
+            row |= {name: float(logs[name][0]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
+            row |= {"seconds": time.perf_counter() - started, "run": epoch // epochs_a_run + 1}
+            if not np.isfinite(row["loss"]):
+                lower = "Lower learning_rate, or use scaled pixels."
+                raise FloatingPointError(
+                    f"{experiment.name}: the loss became {row['loss']} in epoch {epoch + 1}. {lower}"
+                )
+            checkpoint.save(model, row)
+            bar.set_postfix({name: f"{row[name]:.2f}" for name in ("loss", "val_loss", "val_accuracy")})
+            bar.update()
+            if on_epoch is not None:
+                on_epoch(row)
+
+    model = checkpoint.load(best=True)
+    tables = [_predict(model, validation, unshuffled)]
+    started = time.perf_counter()  # the model is compiled by now
+    tables.append(_predict(model, test, _batches(test, store, experiment, size=PREDICT_BATCH[experiment.model])))
+    seconds = time.perf_counter() - started
+    timings = {
+        "seconds_per_epoch": float(np.median([row["seconds"] for row in history])),
+        "seconds_training": float(sum(row["seconds"] for row in history)),
+        "milliseconds_per_segment": 1000 * seconds / len(test),
+        "segments": {side: int(n) for side, n in segments["split"].value_counts().items()},
+        "parameters": model.count_params(),
+        "best_epoch": checkpoint.best,
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "software": f"Keras {keras.__version__} on {keras.backend.backend()}",
+    }
+    with caching.atomic_folder(folder) as made:
+        model.save(made / "model.keras", include_optimizer=False)
+        pd.DataFrame(history).to_csv(made / "history.csv", index=False)
+        pd.concat(tables, ignore_index=True).to_parquet(made / "predictions.parquet", index=False)
+        (made / "experiment.json").write_text(json.dumps(asdict(experiment), indent=2))
+        (made / "timings.json").write_text(json.dumps(timings, indent=2))
+    checkpoint.remove()
+
+
+def build(experiment: Experiment) -> "keras.Model":
+    """Return the experiment's network, untrained and not compiled."""
+    from microx_utils import models
+
+    sizes: dict[str, Any] = {
+        "size": experiment.crop_size,
+        "frames": experiment.frames,
+        "filters": experiment.filters,
+        "dense": experiment.dense,
+        "pixels": experiment.pixels,
+    }
+    if experiment.model == "published":
+        return models.build_published(experiment.components, **sizes)
+    return models.build_compact(experiment.components, stride=experiment.stride, **sizes)
+
+
+def _compile(model: "keras.Model", experiment: Experiment) -> "keras.Model":
+    """Give the network its optimizer and its loss: categorical cross-entropy, taken from class indices."""
+    import keras
+
+    optimizers = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
+    optimizer = optimizers[experiment.optimizer](experiment.learning_rate)
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def _batches(segments: pd.DataFrame, store: CropStore, experiment: Experiment, *, size: int) -> Any:
+    """Return a Keras dataset that copies each batch's crops from the memory map, in the order of `segments`."""
+    import keras
+
+    firsts = segments["first"].to_numpy()
+    labels = segments["emotion"].map(EMOTIONS.index).to_numpy()
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self) -> int:
+            return -(-len(firsts) // size)
+
+        def __getitem__(self, index: int) -> tuple[dict[str, NDArray[np.uint8]], NDArray[np.int64]]:
+            chosen = slice(index * size, (index + 1) * size)
+            crops = np.stack([store.crops[first : first + experiment.frames] for first in firsts[chosen]])
+            return model_inputs(crops, experiment), labels[chosen]
+
+    return Batches()
+
+
+def _predict(model: "keras.Model", segments: pd.DataFrame, batches: Any) -> pd.DataFrame:
+    probabilities = model.predict(batches, verbose=0)
+    table = segments[["segment_id", "clip_id", "subject", "emotion", "split"]].reset_index(drop=True)
+    return table.join(pd.DataFrame(probabilities, columns=[f"p_{emotion}" for emotion in EMOTIONS]))
+
+
+def _seed_dropout(model: "keras.Model", seed: int, epoch: int) -> None:
+    """Start every dropout layer's random numbers from the seed, the epoch and the layer's place."""
+    layers = [layer for layer in model.layers if hasattr(layer, "seed_generator")]
+    for place, layer in enumerate(layers):
+        state = np.random.SeedSequence([seed, epoch, place]).generate_state(2)
+        layer.seed_generator.state.assign(state)
+
+
+def _load(path: Path) -> "keras.Model":
+    import keras
+
+    from microx_utils import models  # noqa: F401 - registers the layers that the file names
+
+    return keras.models.load_model(path)
+
+
+class _Checkpoint:
+    """The state of an unfinished run: the last epoch's model with its optimizer, the best one's, and the history.
+
+    `state.json` is replaced last and names the files that count, so a kill at any moment leaves either the
+    state before the epoch or the one after it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.folder.mkdir(parents=True, exist_ok=True)
+        state = folder / "state.json"
+        self.history: list[dict[str, float]] = json.loads(state.read_text()) if state.exists() else []
+
+    @property
+    def best(self) -> int:
+        """The epoch (from 1) with the lowest validation loss; the earlier of two equal ones."""
+        return int(np.argmin([row["val_loss"] for row in self.history])) + 1
+
+    @property
+    def waited(self) -> int:
+        """Epochs since the best one."""
+        return len(self.history) - self.best if self.history else 0
+
+    def _file(self, epoch: int) -> Path:
+        return self.folder / f"epoch_{epoch:04d}.keras"
+
+    def load(self, *, best: bool = False) -> "keras.Model":
+        """Return the last finished epoch's model, or the best one's."""
+        return _load(self._file(self.best if best else len(self.history)))
+
+    def save(self, model: "keras.Model", row: dict[str, float]) -> None:
+        """Add a finished epoch."""
+        with caching.atomic_file(self._file(len(self.history) + 1)) as temporary:
+            model.save(temporary)
+        self.history.append(row)
+        with caching.atomic_file(self.folder / "state.json") as temporary:
+            temporary.write_text(json.dumps(self.history))
+        keep = {self._file(self.best), self._file(len(self.history))}
+        for file in set(self.folder.glob("epoch_*.keras")) - keep:
+            file.unlink()
+
+    def remove(self) -> None:
+        for file in self.folder.iterdir():
+            file.unlink()
+        self.folder.rmdir()

@@ -1,0 +1,226 @@
+"""The networks: counts, shapes, values against Keras's own layer and against the equations, saving."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from microx_utils import models
+from microx_utils.components import COMPONENTS, PAPER_COMPONENTS
+from microx_utils.models import (
+    FastConvLSTM2D,
+    block_rows,
+    build_compact,
+    build_published,
+    count_parameters,
+    shapes_only,
+)
+
+RNG = np.random.default_rng(0)
+
+
+def random_inputs(components: tuple[str, ...], *, clips: int = 2, frames: int = 3, size: int = 12) -> dict:
+    shape = (clips, frames, size, size, 3)
+    return {name: RNG.integers(0, 256, shape, np.uint8) for name in components}
+
+
+def both_layers(*, strides: int, filters: int, shape: tuple[int, ...]) -> tuple:
+    """Keras's layer and the fast one with its weights (all three random), and an input."""
+    x = RNG.normal(size=shape).astype(np.float32)
+    stock = keras.layers.ConvLSTM2D(filters, 3, strides=strides, data_format="channels_last")
+    fast = FastConvLSTM2D(filters, 3, strides=strides)
+    stock(x), fast(x)
+    stock.set_weights([RNG.normal(size=w.shape, scale=0.3) for w in stock.get_weights()])
+    fast.set_weights(stock.get_weights())
+    return stock, fast, x
+
+
+@pytest.mark.parametrize(
+    ("strides", "shape"), [(1, (2, 4, 9, 8, 3)), (2, (2, 4, 9, 8, 3)), (3, (1, 3, 11, 10, 2)), (2, (3, 1, 7, 7, 1))]
+)
+def test_fast_layer_is_keras_layer(strides: int, shape: tuple[int, ...]) -> None:
+    stock, fast, x = both_layers(strides=strides, filters=5, shape=shape)
+    expected, found = (ops.convert_to_numpy(layer(x)) for layer in (stock, fast))
+    assert found.shape == expected.shape == fast.compute_output_shape(shape)
+    assert np.abs(expected).max() > 0.1  # the comparison is not of zeros
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_fast_layer_at_the_published_size() -> None:
+    stock, fast, x = both_layers(strides=1, filters=64, shape=(1, 10, 20, 20, 3))
+    assert np.abs(ops.convert_to_numpy(stock(x) - fast(x))).max() < 1e-5
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="takes the gradients by TensorFlow's tape")
+@pytest.mark.parametrize("strides", [1, 2])
+def test_gradients_are_keras_gradients(strides: int) -> None:
+    import tensorflow as tf
+
+    stock, fast, x = both_layers(strides=strides, filters=3, shape=(2, 4, 7, 7, 2))
+    found = []
+    for layer in (stock, fast):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.square(layer(x)))
+        found.append(tape.gradient(loss, layer.trainable_variables))
+    for expected, gradient in zip(*found, strict=True):
+        assert np.abs(expected).max() > 1e-3
+        np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_fast_layer_starts_like_keras() -> None:
+    stock, fast = keras.layers.ConvLSTM2D(4, 3), FastConvLSTM2D(4)
+    for layer in (stock, fast):
+        layer.build((None, 3, 8, 8, 3))
+    assert [w.shape for w in fast.get_weights()] == [w.shape for w in stock.get_weights()]
+    np.testing.assert_array_equal(fast.get_weights()[2], stock.get_weights()[2])
+    assert fast.get_weights()[2].sum() == 4  # the forget gate's biases
+
+
+def test_fixed_weights_by_hand() -> None:
+    """One pixel, one filter, a 1 x 1 kernel: the equations on plain numbers."""
+    layer = FastConvLSTM2D(1, kernel_size=1)
+    layer.build((None, 2, 1, 1, 1))
+    w, u, b = np.array([0.5, -0.3, 0.8, 0.2]), np.array([0.4, 0.1, -0.6, 0.7]), np.array([0.0, 1.0, 0.1, -0.2])
+    layer.set_weights([w.reshape(1, 1, 1, 4), u.reshape(1, 1, 1, 4), b])
+
+    def sigmoid(z: float) -> float:
+        return 1 / (1 + np.exp(-z))
+
+    h = c = 0.0
+    for x in (1.5, -0.7):
+        i, f, new, o = w * x + u * h + b
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(new)
+        h = sigmoid(o) * np.tanh(c)
+    found = layer(np.array([1.5, -0.7], np.float32).reshape(1, 2, 1, 1, 1))
+    assert float(ops.squeeze(found)) == pytest.approx(h, abs=1e-6)
+
+
+def test_fast_layer_in_bfloat16_stays_close() -> None:
+    stock, _, x = both_layers(strides=1, filters=4, shape=(1, 4, 8, 8, 3))
+    half = FastConvLSTM2D(4, dtype="mixed_bfloat16")
+    half.build(x.shape)
+    half.set_weights(stock.get_weights())
+    assert half.compute_dtype == "bfloat16"
+    difference = ops.cast(half(x), "float32") - stock(x)
+    assert 0 < np.abs(ops.convert_to_numpy(difference)).max() < 0.1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shape", "message"),
+    [
+        ({}, (None, 4, 2, 8, 3), "2 x 8 pixels, smaller than its kernel of 3 x 3"),
+        ({}, (None, 8, 8, 3), "it needs"),
+        ({}, (None, None, 8, 8, 3), "it needs"),
+        ({"filters": 0}, (None, 4, 8, 8, 3), "filters is 0"),
+        ({"strides": 1.5}, (None, 4, 8, 8, 3), "strides is 1.5"),
+    ],
+)
+def test_fast_layer_refuses(arguments: dict, shape: tuple, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FastConvLSTM2D(**({"filters": 2} | arguments)).build(shape)
+
+
+def test_published_network_has_the_published_count() -> None:
+    """The authors' network, without allocating its gigabyte; and the formula of its layers."""
+    with shapes_only():
+        model = build_published(PAPER_COMPONENTS)
+    assert count_parameters(model) == 276_362_527
+    conv_lstm = 4 * 64 * (9 * 3 + 9 * 64 + 1)
+    dense = 58 * 58 * 64 * 256 + 256
+    assert 5 * (conv_lstm + dense + 256 * 7 + 7) + 35 * 7 + 7 == 276_362_527
+
+
+def test_counting_allocates_no_weights() -> None:
+    code = (
+        "import resource; from microx_utils import models as m\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "with m.shapes_only(): model = m.build_published()\n"
+        "m.build_compact()\n"  # a later model must not fill the weights that were left out
+        "print(m.count_parameters(model), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    count, grown = map(int, done.stdout.split())
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes on macOS, kilobytes on Linux
+    assert count == 276_362_527
+    assert grown * unit < 500e6
+
+
+def test_small_published_network_counts_its_arrays() -> None:
+    model = build_published(("nose", "mouth"), size=10, frames=2, filters=4, dense=8)
+    with shapes_only():
+        drawn = build_published(("nose", "mouth"), size=10, frames=2, filters=4, dense=8)
+    arrays = sum(weight.size for weight in model.get_weights())
+    assert count_parameters(model) == count_parameters(drawn) == arrays
+    assert arrays == 2 * (4 * 4 * (27 + 36 + 1) + (8 * 8 * 4 * 8 + 8) + 8 * 7 + 7) + 14 * 7 + 7
+
+
+def test_block_rows_are_figure_5() -> None:
+    with shapes_only():
+        rows = block_rows(build_published(), "full_face")
+    assert [(row.name, row.output_shape) for row in rows] == [
+        ("input", (10, 60, 60, 3)),
+        ("conv_lstm2d", (58, 58, 64)),
+        ("dropout", (58, 58, 64)),
+        ("flatten", (215296,)),
+        ("dense", (256,)),
+        ("dropout_1", (256,)),
+        ("dense_1", (7,)),
+    ]
+    assert [row.kind for row in rows[:2]] == ["InputLayer", "ConvLSTM2D"]
+    assert [row.parameters for row in rows] == [0, 154_624, 0, 0, 55_116_032, 0, 1_799]
+    assert rows[1].input_shape == (10, 60, 60, 3)
+
+
+def test_block_rows_of_the_fusion_and_of_nothing() -> None:
+    model = build_compact(("left_eye", "right_eye", "mouth"), size=8, frames=2, filters=2, dense=4)
+    rows = block_rows(model, models.FUSION)
+    assert [(row.name, row.output_shape) for row in rows] == [("concatenate", (21,)), ("dense", (7,))]
+    with pytest.raises(ValueError, match="no 'eye'"):
+        block_rows(model, "eye")
+
+
+@pytest.mark.parametrize("build", [build_published, build_compact])
+@pytest.mark.parametrize("components", [("mouth",), PAPER_COMPONENTS, COMPONENTS])
+def test_network_gives_probabilities(build, components: tuple[str, ...]) -> None:
+    model = build(components, size=12, frames=3, filters=2, dense=4)
+    found = ops.convert_to_numpy(model(random_inputs(components)))
+    assert found.shape == (2, 7)
+    np.testing.assert_allclose(found.sum(1), 1, rtol=1e-5)
+    assert set(model.input) == set(components)
+
+
+def test_pixels_are_scaled_inside_the_network() -> None:
+    scaled = build_compact(("nose",), size=12, frames=3, filters=2, dense=4)
+    raw = build_compact(("nose",), size=12, frames=3, filters=2, dense=4, pixels="raw")
+    raw.set_weights(scaled.get_weights())
+    x = random_inputs(("nose",))
+    same = raw({"nose": x["nose"] / 127.5 - 1})
+    np.testing.assert_allclose(ops.convert_to_numpy(scaled(x)), ops.convert_to_numpy(same), atol=1e-5)
+    assert [row.name for row in block_rows(raw, "nose")][1] == "conv_lstm2d"
+
+
+@pytest.mark.parametrize(
+    ("components", "arguments", "message"),
+    [
+        ((), {}, "give one or more of"),
+        (("chin",), {}, "give one or more of"),
+        (("nose", "nose"), {}, "each once"),
+        (("nose",), {"pixels": "grey"}, "pixels is 'grey'"),
+        (("nose",), {"size": 2}, "smaller than its kernel"),
+    ],
+)
+def test_network_refuses(components: tuple[str, ...], arguments: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build_compact(components, **arguments)
+
+
+@pytest.mark.parametrize("build", [build_published, build_compact])
+def test_saved_network_gives_the_same(build, tmp_path) -> None:
+    model = build(("nose", "mouth"), size=12, frames=3, filters=2, dense=4)
+    x = random_inputs(("nose", "mouth"))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(ops.convert_to_numpy(loaded(x)), ops.convert_to_numpy(model(x)))

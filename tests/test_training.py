@@ -1,0 +1,298 @@
+"""Experiments and runs: what is trained on what, the cache, and that a killed run loses nothing."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from microx_utils import experiments, training
+from microx_utils.components import COMPONENTS, PAPER_COMPONENTS
+from microx_utils.errors import DataError
+from microx_utils.labels import EMOTIONS
+from microx_utils.profiles import PROFILES, get_profile
+from microx_utils.segments import CropStore
+from microx_utils.training import Experiment, load_experiment, model_inputs, run
+
+TINY = Experiment(
+    name="tiny",
+    components=("nose", "mouth"),
+    max_segments=2,
+    crop_size=8,
+    crop_style="aligned",
+    model="compact",
+    filters=2,
+    stride=2,
+    dense=4,
+    optimizer="adam",
+    learning_rate=0.01,
+    pixels="scaled",
+    batch_size=16,
+    epochs=4,
+    runs=1,
+    patience=10,
+    frames=3,
+    step=3,
+)
+
+
+def fake_store(*, subjects: int = 12, frames: int = 6, size: int = 8, key: str = "fake") -> CropStore:
+    """One clip of each emotion a subject, whose crops are a colour of the emotion under noise."""
+    rng = np.random.default_rng(0)
+    colours = rng.integers(40, 216, (len(EMOTIONS), 1, 1, 1, 1, 3))
+    crops: list[np.ndarray] = []
+    rows: list[dict] = []
+    for s in range(subjects):
+        for code, emotion in enumerate(EMOTIONS):
+            noise = rng.integers(-40, 40, (frames, len(COMPONENTS), size, size, 3))
+            crops.append((colours[code] + noise).astype(np.uint8))
+            subject = f"s{s:03d}"
+            rows.append(
+                {
+                    "clip_id": f"{subject}_{code:03d}",
+                    "corpus": "BAUM-2",
+                    "subject": subject,
+                    "emotion": emotion,
+                    "source_label": emotion,
+                    "path": "",
+                    "condition": "plain",
+                    "split_group": f"BAUM-2/{subject}",
+                    "first": frames * len(rows),
+                    "frames": frames,
+                }
+            )
+    stacked = np.concatenate(crops)
+    return CropStore(stacked, np.ones(stacked.shape[:2], bool), pd.DataFrame(rows), pd.DataFrame(), key)
+
+
+@pytest.fixture(scope="module")
+def store() -> CropStore:
+    return fake_store()
+
+
+@pytest.fixture(scope="module")
+def finished(store: CropStore, tmp_path_factory: pytest.TempPathFactory) -> training.Run:
+    return run(TINY, store, cache=tmp_path_factory.mktemp("runs"), progress=False)
+
+
+def change(**values) -> Experiment:
+    return dataclasses.replace(TINY, **values)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("name", ["table1_microx", "table1_microx_segment_split"])
+def test_experiments_load_at_every_profile(name: str, profile: str) -> None:
+    experiment = load_experiment(name, get_profile(profile), seed=3)
+    assert (experiment.name, experiment.seed) == (name, 3)
+    assert experiment.components == PAPER_COMPONENTS
+    assert experiment.crop_size == get_profile(profile).crop_size
+    assert experiment.split == ("segment" if name.endswith("segment_split") else "subject")
+
+
+def test_the_paper_profile_is_the_papers_network() -> None:
+    from microx_utils import models
+
+    with models.shapes_only():
+        model = training.build(load_experiment("table1_microx", get_profile("paper")))
+    assert models.count_parameters(model) == 276_362_527
+
+
+def test_unknown_experiment_lists_the_known() -> None:
+    with pytest.raises(ValueError, match=r"unknown experiment 'table9'.*table1_microx"):
+        load_experiment("table9", get_profile("class"))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"components": ["nose"], "colur": "grey"}, r"unknown keys \['colur'\]; choose from .*'colour'"),
+        ({"components": ["nose"], "name": "other"}, "unknown keys"),
+        ({"components": ["nose"], "colour": "blue"}, r"colour is 'blue'; choose from \('rgb', 'grey'\)"),
+        ({"components": ["chin"]}, r"unknown components \['chin'\]"),
+        ({"components": []}, "one or more"),
+        ({"components": ["nose"], "split": "random"}, "choose from"),
+        ({"components": ["nose"], "batch_size": 0}, "batch_size is 0"),
+        ({"components": ["nose"], "epochs": 2, "runs": 3}, "2 epochs can't be split over 3 runs"),
+    ],
+)
+def test_bad_rows_are_refused(row: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        experiments.parse_experiment("mine", row, get_profile("smoke"), seed=0)
+
+
+def test_model_inputs_pick_channels_and_components() -> None:
+    crops = np.random.default_rng(1).integers(0, 256, (2, 3, 7, 4, 4, 3), np.uint8)
+    plain = model_inputs(crops, TINY)
+    assert list(plain) == ["nose", "mouth"]
+    np.testing.assert_array_equal(plain["mouth"], crops[:, :, COMPONENTS.index("mouth")])
+    blue_first = model_inputs(crops, change(pixels="raw"))
+    np.testing.assert_array_equal(blue_first["nose"], plain["nose"][..., [2, 1, 0]])
+
+
+def test_grey_is_opencvs_grey() -> None:
+    import cv2
+
+    crops = np.random.default_rng(1).integers(0, 256, (2, 3, 7, 4, 4, 3), np.uint8)
+    found = model_inputs(crops, change(colour="grey"))["nose"]
+    expected = [
+        cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for clip in crops for frame in clip[:, COMPONENTS.index("nose")]
+    ]
+    assert found.dtype == np.uint8
+    for channel in range(3):
+        np.testing.assert_array_equal(found[..., channel].reshape(-1, 4, 4), np.stack(expected))
+
+
+def test_batches_are_the_segments_crops(store: CropStore) -> None:
+    table = pd.DataFrame({"first": [9, 0, 3], "emotion": ["fear", "neutral", "sad"]})
+    batches = training._batches(table, store, TINY, size=2)
+    assert len(batches) == 2
+    inputs, labels = batches[0]
+    np.testing.assert_array_equal(inputs["nose"][0], store.crops[9:12, COMPONENTS.index("nose")])
+    assert labels.tolist() == [EMOTIONS.index("fear"), EMOTIONS.index("neutral")]
+    assert batches[1][0]["mouth"].shape == (1, 3, 8, 8, 3)
+
+
+def test_run_learns_and_predicts_held_out_people(finished: training.Run, store: CropStore) -> None:
+    assert list(finished.history)[:6] == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"]
+    assert finished.history["epoch"].tolist() == [1, 2, 3, 4]
+    assert finished.history["loss"].iloc[-1] < finished.history["loss"].iloc[0]
+    table = finished.predictions
+    probabilities = table[[f"p_{emotion}" for emotion in EMOTIONS]].to_numpy()
+    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
+    assert table["segment_id"].is_unique
+    assert set(table["split"]) == {"validation", "test"}
+    people = table.groupby("split")["subject"].agg(set)
+    assert not people["test"] & people["validation"]
+    assert 0 < len(people["test"]) + len(people["validation"]) < 12
+    sizes = finished.timings["segments"]
+    assert sum(sizes.values()) == 2 * len(store.clips)
+    assert sizes["test"] + sizes["validation"] == len(table)
+
+
+def test_saved_model_is_the_one_that_predicted(finished: training.Run, store: CropStore) -> None:
+    table = finished.predictions[finished.predictions["split"] == "test"].head(5)
+    model = finished.load_model()
+    first = store.clips.set_index("clip_id").loc[table["clip_id"], "first"].to_numpy()
+    first = first + 3 * table["segment_id"].str[-2:].astype(int).to_numpy()
+    crops = np.stack([store.crops[f : f + 3] for f in first.tolist()])
+    found = model.predict(model_inputs(crops, TINY), verbose=0)
+    np.testing.assert_allclose(found, table.filter(like="p_").to_numpy(), atol=1e-6)
+
+
+def test_predictions_are_of_the_epoch_with_the_best_validation_loss(finished: training.Run) -> None:
+    table = finished.predictions[finished.predictions["split"] == "validation"]
+    p = table.filter(like="p_").to_numpy()[np.arange(len(table)), table["emotion"].map(EMOTIONS.index)]
+    best = finished.history["val_loss"].min()
+    assert -np.log(p).mean() == pytest.approx(best, rel=1e-4)
+    assert finished.timings["best_epoch"] == finished.history["val_loss"].idxmin() + 1
+
+
+def test_second_call_reads_the_cache(finished: training.Run, store: CropStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "_train", lambda *_, **__: pytest.fail("trained again"))
+    again = run(TINY, store, cache=finished.folder.parent, progress=False)
+    pd.testing.assert_frame_equal(again.predictions, finished.predictions)
+    assert again.key == finished.key
+    assert not list(finished.folder.parent.glob("*.partial"))
+    assert json.loads((again.folder / "experiment.json").read_text())["components"] == ["nose", "mouth"]
+
+
+def test_same_seed_same_numbers_other_seed_others(finished: training.Run, store: CropStore, tmp_path: Path) -> None:
+    again = run(TINY, store, cache=tmp_path, progress=False)
+    pd.testing.assert_frame_equal(again.predictions, finished.predictions, check_exact=True)
+    other = run(change(seed=1), store, cache=tmp_path, progress=False)
+    assert other.key != finished.key
+    assert other.history["loss"].tolist() != finished.history["loss"].tolist()
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("after", [1, 2])
+def test_a_killed_run_goes_on_to_the_same_numbers(
+    after: int, finished: training.Run, store: CropStore, tmp_path: Path
+) -> None:
+    def kill(row: dict[str, float]) -> None:
+        if row["epoch"] == after:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run(TINY, store, cache=tmp_path, progress=False, on_epoch=kill)
+    assert not (tmp_path / finished.folder.name).exists()  # nothing half-written under the final name
+    trained: list[float] = []
+    resumed = run(TINY, store, cache=tmp_path, progress=False, on_epoch=lambda row: trained.append(row["epoch"]))
+    assert trained == list(range(after + 1, 5))
+    columns = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
+    pd.testing.assert_frame_equal(resumed.history[columns], finished.history[columns], check_exact=True)
+    pd.testing.assert_frame_equal(resumed.predictions, finished.predictions, check_exact=True)
+
+
+def test_a_kill_while_the_checkpoint_is_written_loses_one_epoch(
+    finished: training.Run, store: CropStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename, count = os.replace, []
+
+    def dies(source, target) -> None:
+        count.append(target)
+        if len(count) == 4:  # the second epoch's model is in place, its state.json is not
+            raise Killed
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", dies)
+    with pytest.raises(Killed):
+        run(TINY, store, cache=tmp_path, progress=False)
+    monkeypatch.undo()
+    resumed = run(TINY, store, cache=tmp_path, progress=False)
+    pd.testing.assert_frame_equal(resumed.predictions, finished.predictions, check_exact=True)
+
+
+def test_resumed_runs_keep_the_optimizer(finished: training.Run, store: CropStore, tmp_path: Path) -> None:
+    """Saved and loaded between two runs, Adam with its moments: the same as one run (section V.A)."""
+    two = run(change(runs=2), store, cache=tmp_path, progress=False)
+    assert two.history["run"].tolist() == [1, 1, 2, 2]
+    assert two.history["loss"].tolist() == finished.history["loss"].tolist()
+
+
+def test_early_stopping_waits_for_its_patience(store: CropStore, tmp_path: Path) -> None:
+    stopped = run(change(learning_rate=3.0, epochs=12, patience=2), store, cache=tmp_path, progress=False)
+    best = stopped.timings["best_epoch"]
+    assert len(stopped.history) == best + 2 < 12
+
+
+def test_a_diverged_run_says_so(store: CropStore, tmp_path: Path) -> None:
+    wild = change(optimizer="sgd", learning_rate=1e30, pixels="raw")
+    with pytest.raises(FloatingPointError, match="the loss became nan in epoch"):
+        run(wild, store, cache=tmp_path, progress=False)
+
+
+def test_segment_split_leaks_and_subject_split_does_not(store: CropStore, tmp_path: Path) -> None:
+    leaky = run(change(split="segment", epochs=1), store, cache=tmp_path, progress=False)
+    tested = leaky.predictions[leaky.predictions["split"] == "test"]
+    assert tested["subject"].nunique() == 12  # everyone stands in test, and so in training too
+
+
+def test_test_data_never_reaches_fit(store: CropStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    original = training._batches
+
+    def spy(segments, *arguments, **keywords):
+        seen.append("+".join(sorted(set(segments["split"]))))
+        return original(segments, *arguments, **keywords)
+
+    monkeypatch.setattr(training, "_batches", spy)
+    run(change(epochs=2), store, cache=tmp_path, progress=False)
+    assert seen == ["validation", "train", "train", "test"]
+
+
+def test_crops_of_another_size_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="its crops are 9 px, the experiment wants 8"):
+        run(TINY, fake_store(size=9), cache=tmp_path)
+
+
+def test_other_crops_are_another_run(finished: training.Run, tmp_path: Path) -> None:
+    other = run(change(epochs=1), fake_store(key="other"), cache=tmp_path, progress=False)
+    same_name = run(change(epochs=1), fake_store(key="fake"), cache=tmp_path, progress=False)
+    assert other.key != same_name.key
