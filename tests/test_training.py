@@ -78,6 +78,10 @@ def finished(store: CropStore, tmp_path_factory: pytest.TempPathFactory) -> trai
     return run(TINY, store, cache=tmp_path_factory.mktemp("runs"), progress=False)
 
 
+def probabilities(predictions: pd.DataFrame) -> np.ndarray:
+    return predictions[[f"p_{emotion}" for emotion in EMOTIONS]].to_numpy()
+
+
 def change(**values) -> Experiment:
     return dataclasses.replace(TINY, **values)
 
@@ -160,8 +164,7 @@ def test_run_learns_and_predicts_held_out_people(finished: training.Run, store: 
     assert finished.history["epoch"].tolist() == [1, 2, 3, 4]
     assert finished.history["loss"].iloc[-1] < finished.history["loss"].iloc[0]
     table = finished.predictions
-    probabilities = table[[f"p_{emotion}" for emotion in EMOTIONS]].to_numpy()
-    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
+    np.testing.assert_allclose(probabilities(table).sum(1), 1, rtol=1e-5)
     assert table["segment_id"].is_unique
     assert set(table["split"]) == {"validation", "test"}
     people = table.groupby("split")["subject"].agg(set)
@@ -175,19 +178,21 @@ def test_run_learns_and_predicts_held_out_people(finished: training.Run, store: 
 def test_saved_model_is_the_one_that_predicted(finished: training.Run, store: CropStore) -> None:
     table = finished.predictions[finished.predictions["split"] == "test"].head(5)
     model = finished.load_model()
-    first = store.clips.set_index("clip_id").loc[table["clip_id"], "first"].to_numpy()
-    first = first + 3 * table["segment_id"].str[-2:].astype(int).to_numpy()
-    crops = np.stack([store.crops[f : f + 3] for f in first.tolist()])
+    clip_first = dict(zip(store.clips["clip_id"], store.clips["first"], strict=True))
+    pairs = zip(table["clip_id"], table["segment_id"], strict=True)
+    first = [clip_first[clip] + 3 * int(str(segment)[-2:]) for clip, segment in pairs]
+    crops = np.stack([store.crops[f : f + 3] for f in first])
     found = model.predict(model_inputs(crops, TINY), verbose=0)
-    np.testing.assert_allclose(found, table.filter(like="p_").to_numpy(), atol=1e-6)
+    np.testing.assert_allclose(found, probabilities(table), atol=1e-6)
 
 
 def test_predictions_are_of_the_epoch_with_the_best_validation_loss(finished: training.Run) -> None:
     table = finished.predictions[finished.predictions["split"] == "validation"]
-    p = table.filter(like="p_").to_numpy()[np.arange(len(table)), table["emotion"].map(EMOTIONS.index)]
+    truth = [EMOTIONS.index(emotion) for emotion in table["emotion"]]
+    p = probabilities(table)[np.arange(len(table)), truth]
     best = finished.history["val_loss"].min()
     assert -np.log(p).mean() == pytest.approx(best, rel=1e-4)
-    assert finished.timings["best_epoch"] == finished.history["val_loss"].idxmin() + 1
+    assert finished.timings["best_epoch"] == 1 + int(np.argmin(finished.history["val_loss"]))
 
 
 def test_second_call_reads_the_cache(finished: training.Run, store: CropStore, monkeypatch: pytest.MonkeyPatch) -> None:
