@@ -43,7 +43,7 @@ _DETECTORS = {
     "short": _DetectorSpec("face_detection_short_range.tflite", 128, ((8, 2), (16, 6))),
     "full": _DetectorSpec("face_detection_full_range_sparse.tflite", 192, ((4, 1),)),
 }
-"""`short` finds faces from about a tenth of the frame's longer side, `full` half as large ones at three times the cost."""
+"""`short` finds faces from a tenth of the frame's longer side, `full` half as large ones at three times the cost."""
 
 
 class FaceDetector:
