@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 
+from microx_utils.canvas import figure_of, new_canvas, place_image
 from microx_utils.components import COMPONENTS, LANDMARK_GROUPS
 from microx_utils.style import (
     COMPONENT_COLOURS,
@@ -19,10 +20,7 @@ from microx_utils.style import (
     INK,
     MUTED,
     WIDTH,
-    figure_of,
     new_axes,
-    new_canvas,
-    place_image,
     write_head,
 )
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import matplotlib.pyplot as plt
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
@@ -110,19 +109,11 @@ def new_axes(height: float, *, width: float = WIDTH) -> Axes:
     return plt.subplots(figsize=(width, height))[1]
 
 
-def figure_of(ax: Axes) -> Figure:
-    """Return the Figure that holds the Axes."""
-    figure = ax.get_figure(root=True)
-    if figure is None:
-        raise ValueError("these Axes were removed from their figure; wanted Axes of a figure")
-    return figure
-
-
 def ink_on(colour: Any) -> str:
     """Return the text colour, white or ink, that reads better on a background (RGB or RGBA, 0-1)."""
     levels = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3]]
     luminance = 0.2126 * levels[0] + 0.7152 * levels[1] + 0.0722 * levels[2]
-    return "white" if luminance < 0.24 else INK  # about equal WCAG contrast with both at 0.2
+    return "white" if luminance < 0.21 else INK  # at 0.21 both have the same contrast (WCAG)
 
 
 def write_head(where: Axes | Figure, title: str, caption: str = "", *, blank_lines: int = 0) -> Text:
@@ -148,22 +139,3 @@ def write_head(where: Axes | Figure, title: str, caption: str = "", *, blank_lin
         where.add_artist(below)
         below.set_clip_on(False)  # an Axes clips what it is given to its own rectangle
     return head
-
-
-def new_canvas(height: float, title: str = "", caption: str = "") -> Axes:
-    """Return empty Axes that fill a figure of page width; its data coordinates are inches from the lower left."""
-    figure = plt.figure(figsize=(WIDTH, height), layout="none")
-    ax = figure.add_axes((0, 0, 1, 1))
-    ax.set(xlim=(0, WIDTH), ylim=(0, height), aspect="equal")
-    ax.axis("off")
-    if title:
-        write_head(figure, title, caption)
-    return ax
-
-
-def place_image(ax: Axes, image: np.ndarray, x: float, y: float, width: float, height: float, **options: Any) -> None:
-    """Draw an RGB image with its lower left corner at (x, y), without changing the limits of the Axes."""
-    limits = ax.get_xlim(), ax.get_ylim()
-    where = (x, x + width, y, y + height)
-    ax.imshow(image, extent=where, aspect="equal", interpolation="bicubic", zorder=2, **options)
-    ax.set(xlim=limits[0], ylim=limits[1])
