@@ -93,7 +93,7 @@ def test_missing_value_and_missing_interval_are_refused() -> None:
 
 
 def test_unknown_names_list_the_choices() -> None:
-    with pytest.raises(ValueError, match="choose from .*table_1_accuracy"):
+    with pytest.raises(ValueError, match=r"choose from .*table_1_accuracy"):
         get_claim("table_9")
-    with pytest.raises(ValueError, match="choose from .*figure_10_diagonal"):
+    with pytest.raises(ValueError, match=r"choose from .*figure_10_diagonal"):
         audit("table_1_accuracy")

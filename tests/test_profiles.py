@@ -64,7 +64,7 @@ def test_bad_row_is_refused(changes: dict[str, Any], message: str) -> None:
 def test_missing_key_is_refused() -> None:
     short = row()
     del short["stride"]
-    with pytest.raises(ValueError, match="missing keys .*stride"):
+    with pytest.raises(ValueError, match=r"missing keys .*stride"):
         parse_profile("broken", short)
 
 

@@ -1,0 +1,223 @@
+"""figures/: one writer at a time, nothing half-written, pages that equal inputs make equal."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matplotlib.figure import Figure
+
+from microx_utils import figures, paths
+from microx_utils.course import load_course
+from microx_utils.errors import DataError
+
+ROW: dict[str, Any] = {
+    "title": "Metrics [a]",
+    "paper": "Figure 9, section V.B",
+    "alt": "Three lines over seven classes [example].",
+    "caption": "Happy is easiest.",
+    "notebook": "06_evaluation",
+    "profile": "smoke",
+    "data": "sample",
+    "made_from": None,
+    "parameters": {"seed": 0},
+}
+
+
+def drawing() -> Figure:
+    figure = Figure(figsize=(2, 1))
+    figure.add_subplot().plot([1, 3, 2])
+    return figure
+
+
+def claim(**changes: Any) -> dict[str, Any]:
+    row = {
+        "statement": "Accuracy | on the test set",
+        "source": "Table 1",
+        "kind": "score",
+        "paper": 0.552,
+        "ours": 0.6,
+        "interval": [0.55, 0.65],
+        "n": 1234,
+        "chance": 0.142857,
+        "data": "rendered: sample",
+        "split": "subject",
+        "verdict": "cannot be tested on rendered data",
+        "note": "",
+    }
+    return row | changes
+
+
+def test_reference_folder_is_for_class_and_sample_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "SAMPLE", tmp_path / "sample")
+    for name in ("sample", "BAUM", "elsewhere/BAUM"):
+        (tmp_path / name).mkdir(parents=True)
+    assert figures.output_folder("class", "sample") == paths.FIGURES
+    assert figures.output_folder("class", str(tmp_path / "sample")) == paths.FIGURES
+    others = [
+        figures.output_folder("smoke", "sample"),
+        figures.output_folder("class", str(tmp_path / "BAUM")),
+        figures.output_folder("class", str(tmp_path / "elsewhere" / "BAUM")),
+    ]
+    assert len(set(others)) == 3
+    assert all(folder.parent == paths.FIGURES / "runs" for folder in others)
+
+
+def test_rendered_data_is_known_by_its_ground_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "SAMPLE", tmp_path / "sample")
+    for name in ("sample", "rendered", "BAUM"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "rendered" / "truth.npz").touch()
+    assert figures.is_rendered("sample")
+    assert figures.is_rendered(str(tmp_path / "rendered"))
+    assert not figures.is_rendered(str(tmp_path / "BAUM"))
+
+
+def test_data_must_be_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").touch()
+    with pytest.raises(DataError, match="a file, not a data folder"):
+        figures.data_folder(str(tmp_path / "clip.mp4"))
+
+
+def test_manifest_names_the_machine_once_and_forgets_unused_ones(tmp_path: Path) -> None:
+    figures.record_figure(tmp_path, "figure_09", drawing(), ROW)
+    path = tmp_path / "manifest.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document["machines"]["gone"] = {}
+    path.write_text(json.dumps(document), encoding="utf-8")
+    figures.record_figure(tmp_path, "figure_10", drawing(), ROW)
+    document = json.loads(path.read_text(encoding="utf-8"))
+    (key,) = document["machines"]
+    assert {row["machine"] for row in document["figures"].values()} == {key}
+    assert document["machines"][key]["packages"]["numpy"]
+    assert list(document["figures"]) == ["figure_09", "figure_10"]
+
+
+def test_same_figure_again_changes_no_byte(tmp_path: Path) -> None:
+    before = []
+    for _ in range(2):
+        figures.record_figure(tmp_path, "figure_09", drawing(), ROW)
+        before.append({path.name: path.read_bytes() for path in tmp_path.glob("*") if path.suffix != ".lock"})
+    assert before[0] == before[1]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from tests.test_figures import ROW, drawing
+from microx_utils import figures
+folder, start = Path(sys.argv[1]), int(sys.argv[2])
+for number in range(start, start + 6):
+    figures.record_figure(folder, f"extra_{number}", drawing(), ROW)
+    figures.record_claim(folder, f"claim_{number}", {"ours": number})
+"""
+
+
+def test_two_writers_at_once_lose_no_row(tmp_path: Path) -> None:
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), str(start)], cwd=paths.ROOT) for start in (0, 6)
+    ]
+    assert [writer.wait(timeout=120) for writer in writers] == [0, 0]
+    assert set(figures.read_figures(tmp_path)) == {f"extra_{number}" for number in range(12)}
+    assert set(figures.read_claims(tmp_path)) == {f"claim_{number}" for number in range(12)}
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tests.test_figures import ROW, drawing
+from microx_utils import figures
+
+class Half:
+    def savefig(self, path, **options):
+        Path(path).write_bytes(b"half a picture")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+figures.record_figure(Path(sys.argv[1]), "figure_09", Half(), ROW | {"caption": "new"})
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_writer_killed_half_way_leaves_the_old_figure_whole(tmp_path: Path) -> None:
+    path = figures.record_figure(tmp_path, "figure_09", drawing(), ROW)
+    before = path.read_bytes()
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], cwd=paths.ROOT, timeout=120, check=False)
+    assert killed.returncode == -9
+    assert path.read_bytes() == before
+    assert figures.read_figures(tmp_path)["figure_09"]["caption"] == "Happy is easiest."
+    figures.record_figure(tmp_path, "figure_09", drawing(), ROW | {"caption": "after"})  # the lock died with its owner
+    assert figures.read_figures(tmp_path)["figure_09"]["caption"] == "after"
+
+
+def test_truncated_manifest_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text('{"figures": {', encoding="utf-8")
+    with pytest.raises(DataError, match=r"not readable as JSON .*Restore it with git"):
+        figures.read_figures(tmp_path)
+
+
+def test_gallery_shows_picture_alt_caption_and_qualified_scores(tmp_path: Path) -> None:
+    figures.record_figure(tmp_path, "figure_09", drawing(), ROW)
+    figures.record_figure(tmp_path, "extra_undeclared", drawing(), ROW)
+    figures.record_claim(tmp_path, "table_1_accuracy", claim())
+    figures.record_claim(tmp_path, "network_parameters", claim(paper=[58, 58], ours=276362527, interval=None, n=None))
+    page = figures.gallery(tmp_path, load_course())
+    assert page == figures.gallery(tmp_path, load_course())
+    assert "![Three lines over seven classes (example).](figure_09.png)" in page
+    assert "Happy is easiest." in page
+    assert "extra_undeclared" not in page
+    rows = [line for line in page.splitlines() if "Accuracy" in line]
+    assert rows[0].startswith(r"| Accuracy \| on the test set | Table 1 | 58 × 58 | 276,362,527 | – | – | 0.143 |")
+    assert rows[0].endswith("| subject | rendered: sample | cannot be tested on rendered data |")
+    assert "| 0.552 | 0.600 | 0.550 to 0.650 | 1,234 | 0.143 | subject | rendered: sample |" in rows[1]
+
+
+def test_gallery_before_the_first_run(tmp_path: Path) -> None:
+    assert "No claim has been recorded yet" in figures.gallery(tmp_path, load_course())
+
+
+def test_readme_keeps_its_text_around_the_table(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(f"# Top\n\n{figures.README_BEGIN}\nold\n{figures.README_END}\n\nBottom\n", encoding="utf-8")
+    figures.record_claim(tmp_path / "out", "table_1_accuracy", claim())
+    changed = figures.save_gallery(tmp_path / "out", load_course(), readme=readme)
+    assert changed == [tmp_path / "out" / "README.md", readme]
+    text = readme.read_text(encoding="utf-8")
+    assert text.startswith(f"# Top\n\n{figures.README_BEGIN}\n| claim")
+    assert text.endswith(f"{figures.README_END}\n\nBottom\n")
+    assert "old" not in text
+    assert figures.save_gallery(tmp_path / "out", load_course(), readme=readme) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no markers",
+        figures.README_BEGIN,
+        f"{figures.README_END} {figures.README_BEGIN}",
+        f"{figures.README_BEGIN} {figures.README_BEGIN} {figures.README_END}",
+    ],
+)
+def test_readme_without_a_place_for_the_table(text: str) -> None:
+    with pytest.raises(DataError, match="markers for the paper-vs-ours table"):
+        figures.between_markers(text, "table", path=Path("README.md"))
+
+
+def test_committed_pages_are_what_the_manifest_makes() -> None:
+    """Reference figures, gallery and README table agree, byte for byte, with the committed manifest and claims."""
+    course = load_course()
+    assert (paths.FIGURES / "README.md").read_text(encoding="utf-8") == figures.gallery(paths.FIGURES, course)
+    rows = figures.read_figures(paths.FIGURES)
+    assert set(rows) == {name for notebook in course.notebooks for name in notebook.figures}
+    assert set(figures.read_claims(paths.FIGURES)) == set(course.claims)
+    for name, row in rows.items():
+        assert (row["profile"], row["data"]) == ("class", "sample"), name
+        digest = hashlib.sha256((paths.FIGURES / row["file"]).read_bytes()).hexdigest()
+        assert digest == row["sha256"], name
+    readme = (paths.ROOT / "README.md").read_text(encoding="utf-8")
+    table = figures.claims_table(figures.read_claims(paths.FIGURES), course.claims)
+    assert readme == figures.between_markers(
+        readme, f"{table}\n\n{figures.READING_NOTE}", path=paths.ROOT / "README.md"
+    )
