@@ -72,9 +72,10 @@ def load_clips(
     Returns
     -------
     clips
-        One row a clip: clip_id, corpus, subject, emotion (one of `EMOTIONS`), source_label, path, condition
-        ("plain" or "mask"), split_group (the person across corpora), note (where an annotation's code disagrees with
-        its word; empty otherwise). Sorted by corpus and clip_id; clip_id is unique within a corpus, not across.
+        One row a clip: clip_id ("BAUM-2/S001_001": unique across corpora), corpus, subject ("BAUM-1/S001": one person
+        in BAUM-1a and BAUM-1s is one subject, S001 of BAUM-2 another), emotion (one of `EMOTIONS`), source_label,
+        path, condition ("plain" or "mask"), split_group (whoever must stay on one side of a split; the subject), note
+        (where an annotation's code disagrees with its word; empty otherwise). Sorted by clip_id.
     excluded
         One row a clip or annotation that could not be used: corpus, clip_id, path, source_label, reason.
 
@@ -103,7 +104,7 @@ def load_clips(
         found = sorted(path.name for path in root.iterdir())[:12]
         raise DataError(root, f"no corpus found; the folder holds {found}", f"Expected this layout:\n{LAYOUT}")
 
-    rows = pd.concat(tables, ignore_index=True).sort_values(["corpus", "clip_id"], kind="stable", ignore_index=True)
+    rows = pd.concat(tables, ignore_index=True).sort_values("clip_id", kind="stable", ignore_index=True)
     usable = rows["reason"] == ""
     clips = rows.loc[usable, CLIP_COLUMNS].reset_index(drop=True)
     excluded = rows.loc[~usable, EXCLUDED_COLUMNS].reset_index(drop=True)
@@ -147,7 +148,7 @@ def read_own(folder: Path) -> pd.DataFrame:
         clip_id = f"{person}_{path.stem}"
         if match is None:
             reason = "the name is not <emotion>_<plain|mask>_<number>"
-            rows.append(_row("own", clip_id, person, path=path, reason=reason))
+            rows.append(_row("own", clip_id, person, path=path, group="own", reason=reason))
             continue
         label, condition, _ = match.groups()
         emotion, reason = _class_of(label)
@@ -225,7 +226,7 @@ def _merge(corpus: str, annotations: pd.DataFrame, videos: dict[str, Path], *, g
     for clip_id, path in videos.items():
         if clip_id not in annotated:
             reason = "clip without an annotation row"
-            rows.append(_row(corpus, clip_id, clip_id.split("_")[0], path=path, reason=reason))
+            rows.append(_row(corpus, clip_id, clip_id.split("_")[0], path=path, group=group, reason=reason))
     return pd.DataFrame(rows)
 
 
@@ -265,15 +266,16 @@ def _row(
     reason: str = "",
     note: str = "",
 ) -> dict[str, str]:
+    person = f"{group}/{subject}"
     return {
-        "clip_id": clip_id,
+        "clip_id": f"{corpus}/{clip_id}",
         "corpus": corpus,
-        "subject": subject,
+        "subject": person,
         "emotion": emotion,
         "source_label": label,
         "path": str(path) if path else "",
         "condition": condition,
-        "split_group": f"{group}:{subject}",  # one person in BAUM-1a and 1s is one group
+        "split_group": person,
         "reason": reason,
         "note": note,
     }

@@ -150,9 +150,7 @@ def make_segments(
     number = np.concatenate([np.arange(count) for count in counts])
     rows["first"] = rows["first"] + number * step
     rows["length"] = length
-    names = [
-        f"{corpus}/{clip}#{k:02d}" for corpus, clip, k in zip(rows["corpus"], rows["clip_id"], number, strict=True)
-    ]
+    names = [f"{clip}#{k:02d}" for clip, k in zip(rows["clip_id"], number, strict=True)]
     rows.insert(0, "segment_id", names)
     return rows
 
@@ -190,7 +188,7 @@ def split_segments(
         raise ValueError(f"unknown split rule {by!r}; choose from {SPLIT_RULES}")
     groups = {
         "subject": segments["split_group"],
-        "clip": segments["corpus"] + "/" + segments["clip_id"],
+        "clip": segments["clip_id"],
         "segment": segments["segment_id"],
     }[by].to_numpy()
     labels = segments["emotion"].to_numpy()
@@ -215,7 +213,7 @@ def _hold_out(
     if len(np.unique(groups)) < folds:
         raise ValueError(f"{len(np.unique(groups))} groups are too few for {folds} folds of {what}; use more data")
     splitter = (StratifiedGroupKFold if grouped else StratifiedKFold)(folds, shuffle=True, random_state=seed)
-    _, held = next(splitter.split(np.zeros(len(labels)), labels, groups))
+    _, held = next(splitter.split(np.zeros(len(labels)), labels, groups if grouped else None))
     return held
 
 

@@ -45,28 +45,28 @@ def test_words_decide_and_leftovers_are_listed(baum1):
     clips, excluded = corpora.load_clips(baum1)
 
     assert dict(zip(clips["clip_id"], clips["emotion"], strict=True)) == {
-        "S001_001": "anger",
-        "S001_002": "happy",
-        "S001_004": "contempt",
+        "BAUM-1a/S001_001": "anger",
+        "BAUM-1a/S001_002": "happy",
+        "BAUM-1s/S001_004": "contempt",
     }
     assert dict(zip(excluded["clip_id"], excluded["reason"], strict=True)) == {
-        "S001_003": "label 'boredom' is outside the seven classes",
-        "S001_005": "annotation row without a clip",
-        "S001_009": "clip without an annotation row",
-        "S002_001": "unknown label 'glee'",
+        "BAUM-1a/S001_003": "label 'boredom' is outside the seven classes",
+        "BAUM-1a/S001_005": "annotation row without a clip",
+        "BAUM-1a/S001_009": "clip without an annotation row",
+        "BAUM-1s/S002_001": "unknown label 'glee'",
     }
 
 
 def test_code_that_contradicts_its_word_is_noted(baum1):
     clips, _ = corpora.load_clips(baum1)
     notes = clips.set_index("clip_id")["note"]
-    assert notes["S001_002"] == "code 6 means 'interest', the word is 'happiness'"
-    assert notes["S001_001"] == ""
+    assert notes["BAUM-1a/S001_002"] == "code 6 means 'interest', the word is 'happiness'"
+    assert notes["BAUM-1a/S001_001"] == ""
 
 
 def test_one_person_in_both_parts_is_one_group(baum1):
     clips, _ = corpora.load_clips(baum1)
-    assert set(clips["split_group"]) == {"BAUM-1:S001"}
+    assert set(clips["split_group"]) == {"BAUM-1/S001"}
     assert set(clips["corpus"]) == {"BAUM-1a", "BAUM-1s"}
 
 
@@ -77,7 +77,7 @@ def test_baum2_layout(tmp_path):
     write_sheet(tmp_path / "BAUM-2" / "Annotations.xlsx", [("S001_001", "Angry", 1), ("S051_002", "Disgust", 3)])
     clips, excluded = corpora.load_clips(tmp_path)
     assert clips["emotion"].to_list() == ["anger", "contempt"]
-    assert clips["subject"].to_list() == ["S001", "S051"]
+    assert clips["subject"].to_list() == ["BAUM-2/S001", "BAUM-2/S051"]
     assert (clips["note"] == "").all()
     assert excluded.empty
 
@@ -101,7 +101,7 @@ def test_two_rows_for_one_clip_are_excluded(tmp_path):
         [("S001_001", "Angry", 1), ("S001_001", "Happy", 5), ("S001_002", "Fear", 4)],
     )
     clips, excluded = corpora.load_clips(tmp_path)
-    assert clips["clip_id"].to_list() == ["S001_002"]
+    assert clips["clip_id"].to_list() == ["BAUM-2/S001_002"]
     assert set(excluded["reason"]) == {"two annotation rows for one clip"}
 
 

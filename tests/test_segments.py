@@ -21,7 +21,7 @@ def clip_table(frames: list[int], *, subjects: int = 10) -> pd.DataFrame:
     person = [f"S{k // len(EMOTIONS) % subjects:03d}" for k in range(count)]
     return pd.DataFrame(
         {
-            "clip_id": [f"{person[k]}_{k:03d}" for k in range(count)],
+            "clip_id": [f"BAUM-2/{person[k]}_{k:03d}" for k in range(count)],
             "corpus": "BAUM-2",
             "subject": person,
             "emotion": [EMOTIONS[k % len(EMOTIONS)] for k in range(count)],
@@ -106,9 +106,9 @@ def processed(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def clips(tmp_path, rendered_clip):
+def clips(tmp_path, clip_path):
     """A good clip, a corrupt one and one without a face."""
-    shutil.copy(rendered_clip, tmp_path / "good.mp4")
+    shutil.copy(clip_path, tmp_path / "good.mp4")
     (tmp_path / "corrupt.mp4").write_bytes(b"\0" * 2000)
     write_video(tmp_path / "grey.mp4", np.full((12, 64, 64, 3), 127, np.uint8))
     table = clip_table([0, 0, 0]).drop(columns=["first", "frames"])
@@ -118,11 +118,11 @@ def clips(tmp_path, rendered_clip):
 
 def test_one_bad_clip_never_stops_the_corpus(processed, clips):
     store = sg.crop_store(clips, size=16, max_frames=12, jobs=1)
-    assert store.clips["clip_id"].to_list() == ["S000_000"]
+    assert store.clips["clip_id"].to_list() == ["BAUM-2/S000_000"]
     assert store.crops.shape == (12, len(COMPONENTS), 16, 16, 3) and store.crops.dtype == np.uint8
     assert store.available.all()
     assert not store.crops.flags.writeable
-    assert store.excluded["clip_id"].to_list() == ["S000_001", "S000_002"]
+    assert store.excluded["clip_id"].to_list() == ["BAUM-2/S000_001", "BAUM-2/S000_002"]
     assert store.excluded["reason"].to_list()[1] == "no face was found in any frame"
 
 
@@ -135,17 +135,17 @@ def test_store_equals_cropping_by_hand_and_is_cached(processed, clips, monkeypat
     assert sg.crop_store(clips, size=16, max_frames=12).key == store.key
 
 
-def test_store_key_follows_pixels_and_labels(processed, clips, tmp_path, rendered_clip):
+def test_store_key_follows_pixels_and_labels(processed, clips, tmp_path, clip_path):
     key = sg.crop_store(clips, size=16, max_frames=12, jobs=1).key
     relabelled = clips.assign(emotion="sad")
     assert sg.crop_store(relabelled, size=16, max_frames=12, jobs=1).key != key
-    frames, _ = read_frames(rendered_clip)
+    frames, _ = read_frames(clip_path)
     write_video(tmp_path / "good.mp4", frames[:, :, ::-1])
     assert sg.crop_store(clips, size=16, max_frames=12, jobs=1).key != key
 
 
-def test_killed_build_goes_on_and_is_never_taken_for_whole(processed, clips, tmp_path, rendered_clip, monkeypatch):
-    shutil.copy(rendered_clip, tmp_path / "second.mp4")
+def test_killed_build_goes_on_and_is_never_taken_for_whole(processed, clips, tmp_path, clip_path, monkeypatch):
+    shutil.copy(clip_path, tmp_path / "second.mp4")
     clips.loc[2, "path"] = str(tmp_path / "second.mp4")
     write_crops = sg._write_crops
 
