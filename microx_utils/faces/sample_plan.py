@@ -1,0 +1,190 @@
+"""Which clips the shipped sample holds: who, what, how long and under which name, all from fixed seeds.
+
+Class counts follow the paper's Figure 3 (neutral 555, anger 600, contempt 355, surprise 482, fear 412,
+happy 708, sad 548) at about an eighth; see data/README.md.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..labels import EMOTIONS
+
+PLAN_SEED = 2026
+BAUM1_PEOPLE = range(0, 22)
+BAUM2_PEOPLE = range(22, 70)
+OWN_PEOPLE = range(70, 78)
+"""Seeds of the people in each group; nobody is in two."""
+
+ACTED = {"Anger": 16, "Disgust": 8, "Fear": 12, "Happiness": 18, "Sadness": 14, "Surprise": 13, "Boredom": 1, "Unsure": 1}
+"""BAUM-1a: clips of each word."""
+SPONTANEOUS = {
+    "Neutral": 34,
+    "Anger": 22,
+    "Contempt": 8,
+    "Disgust": 7,
+    "Surprise": 16,
+    "Fear": 13,
+    "Happiness": 27,
+    "Sadness": 21,
+    "Boredom": 3,
+    "Thinking": 3,
+    "Unsure": 2,
+}
+"""BAUM-1s."""
+FILMS = {
+    "Neutral": 35,
+    "Angry": 37,
+    "Contempt": 9,
+    "Disgust": 12,
+    "Surprise": 31,
+    "Fear": 26,
+    "Happy": 43,
+    "Sadness": 33,
+}
+"""BAUM-2."""
+NO_ROW = "Happiness"
+"""What the one BAUM-1s clip shows that the annotation sheet leaves out."""
+ROW_WITHOUT_CLIP = (15, 99, "Sadness")
+"""Subject, clip number and word of the one BAUM-1s row whose video is missing."""
+CODES = {
+    "BAUM-1a": ("Anger", "Boredom", "Disgust", "Fear", "Happiness", "Interest", "Sadness", "Surprise", "Unsure"),
+    "BAUM-1s": (
+        *("Anger", "Boredom", "Bothered", "Concentrating", "Contempt", "Disgust", "Fear", "Happiness", "Neutral"),
+        *("Sadness", "Surprise", "Thinking", "Unsure"),
+    ),
+}
+"""Words in the order of their codes, which start at 1."""
+FILM_CODES = ("Neutral", "Angry", "Contempt", "Disgust", "Fear", "Happy", "Sadness", "Surprise")
+"""BAUM-2's words in the order of their codes, which start at 0."""
+PERFORMANCE = {"angry": "anger", "happiness": "happy", "sadness": "sad"}
+"""Words whose performance has another name."""
+
+
+@dataclass(frozen=True)
+class PlannedClip:
+    """One video file of the sample.
+
+    Attributes
+    ----------
+    path
+        Below the sample's folder.
+    corpus
+        "BAUM-1a", "BAUM-1s", "BAUM-2" or "own".
+    subject, number
+        The corpus's own subject number and clip number.
+    person, performance, seed, frames, fps, scene, mask
+        Arguments of `render_clip`.
+    label
+        The word in the annotation sheet; None where the sheet has no row.
+    """
+
+    path: str
+    corpus: str
+    subject: int
+    number: int
+    person: int
+    performance: str
+    seed: int
+    frames: int
+    fps: float
+    scene: str
+    mask: bool
+    label: str | None
+
+    @property
+    def name(self) -> str:
+        """BAUM's clip name."""
+        return f"S{self.subject:03d}_{self.number:03d}"
+
+    @property
+    def truth_key(self) -> str:
+        """Path of the clip that holds the ground truth: the plain one of a pair."""
+        return self.path.replace("_mask_", "_plain_")
+
+
+def plan_sample() -> list[PlannedClip]:
+    """Return every clip of the sample, in a fixed order."""
+    rng = np.random.default_rng(PLAN_SEED)
+    return [*_baum1(rng), *_baum2(rng), *_own(rng)]
+
+
+def _deal(words: dict[str, int], people: range, rng: np.random.Generator) -> dict[int, list[str]]:
+    """Deal clips to people like cards, sorted by word: everybody gets about as many, of words as different as can be."""
+    hands: dict[int, list[str]] = {person: [] for person in people}
+    order = rng.permutation(np.array(people))
+    deck = [str(word) for word in rng.permutation(list(words)) for _ in range(words[word])]
+    for k, word in enumerate(deck):
+        hands[int(order[k % len(order)])].append(word)
+    return {person: [str(word) for word in rng.permutation(hand)] for person, hand in hands.items()}
+
+
+def _length_and_rate(rng: np.random.Generator) -> tuple[int, float]:
+    """Draw 20 to 120 frames, about 50 on average, and 25 frames/s for one clip in twenty."""
+    return int(round(20 + 100 * rng.beta(1.5, 3.5))), 25.0 if rng.random() < 0.05 else 30.0
+
+
+def _performance(word: str) -> str:
+    return PERFORMANCE.get(word.lower(), word.lower())
+
+
+def _baum1(rng: np.random.Generator) -> list[PlannedClip]:
+    acted, spontaneous = _deal(ACTED, BAUM1_PEOPLE, rng), _deal(SPONTANEOUS, BAUM1_PEOPLE, rng)
+    unlisted = int(rng.choice(np.array(BAUM1_PEOPLE)))
+    clips = []
+    for subject, person in enumerate(BAUM1_PEOPLE, start=1):
+        takes: list[tuple[str, str, str | None]] = [("BAUM-1a", word, word) for word in acted[person]]
+        takes += [("BAUM-1s", word, word) for word in spontaneous[person]]
+        if person == unlisted:
+            takes.append(("BAUM-1s", NO_ROW, None))
+        for number, (corpus, word, label) in enumerate(takes, start=1):
+            frames, fps = _length_and_rate(rng)
+            folder = f"BAUM-1/BAUM1{corpus[-1]}_MP4_all/s{subject:03d}"
+            path = f"{folder}/S{subject:03d}_{number:03d}.mp4"
+            clips.append(
+                PlannedClip(
+                    *(path, corpus, subject, number, person, _performance(word), number, frames, fps),
+                    scene="studio",
+                    mask=False,
+                    label=label,
+                )
+            )
+    return clips
+
+
+def _baum2(rng: np.random.Generator) -> list[PlannedClip]:
+    films = _deal(FILMS, BAUM2_PEOPLE, rng)
+    clips = []
+    for subject, person in enumerate(BAUM2_PEOPLE, start=1):
+        for number, word in enumerate(films[person], start=1):
+            frames, fps = _length_and_rate(rng)
+            path = f"BAUM-2/BAUM-2_S001-S050/S{subject:03d}/avi/{number:03d}.mp4"
+            clips.append(
+                PlannedClip(
+                    *(path, "BAUM-2", subject, number, person, _performance(word), number, frames, fps),
+                    scene="varied",
+                    mask=False,
+                    label=word,
+                )
+            )
+    return clips
+
+
+def _own(rng: np.random.Generator) -> list[PlannedClip]:
+    clips = []
+    for subject, person in enumerate(OWN_PEOPLE, start=1):
+        seeds = rng.permutation(len(EMOTIONS))
+        for emotion, seed in zip(EMOTIONS, seeds, strict=True):
+            frames, fps = _length_and_rate(rng)
+            performance = "disgust" if emotion == "contempt" and subject % 2 else emotion
+            for mask in (False, True):
+                path = f"own/p{subject:02d}/{emotion}_{'mask' if mask else 'plain'}_1.mp4"
+                clips.append(
+                    PlannedClip(
+                        *(path, "own", subject, 1, person, performance, int(seed), frames, fps),
+                        scene="outdoor",
+                        mask=mask,
+                        label=emotion,
+                    )
+                )
+    return clips
