@@ -176,7 +176,7 @@ def shape_weights(left: NDArray, right: NDArray, closed: NDArray, gaze_pitch: ND
         weights["browOuterUp" + side] = 1.5 * on(2)
         weights["browDown" + side] = 1.6 * on(4) + 0.25 * on(9)
         weights["eyeWide" + side] = 1.5 * on(5) * awake
-        weights["cheekSquint" + side] = on(6) + 0.3 * on(9)
+        weights["cheekSquint" + side] = 1.2 * on(6) + 0.3 * on(9)
         squint = np.minimum(1.4, 1.2 * on(7) + 0.45 * on(6) + 0.25 * on(9))
         weights["eyeSquint" + side] = squint * (1 - 0.8 * closed[:, k])
         weights["eyeBlink" + side] = closed[:, k] + 0.10 * np.maximum(0, -gaze_pitch / 0.3) * awake
@@ -185,7 +185,7 @@ def shape_weights(left: NDArray, right: NDArray, closed: NDArray, gaze_pitch: ND
         weights["noseSneer" + side] = 1.9 * on(9) + 0.3 * on(10)
         weights[f"mh-nose-{side.lower()}-dilatation"] = 0.6 * on(9) + 0.2 * on(4)
         weights["mouthUpperUp" + side] = 1.4 * on(10) + 0.4 * on(9) + 0.25 * on(25) + 0.25 * on(12) * on(25)
-        weights["mouthSmile" + side] = 1.2 * on(12)
+        weights["mouthSmile" + side] = 1.6 * on(12)
         weights["mouthDimple" + side] = 1.2 * on(14)
         weights["mouthFrown" + side] = 1.8 * on(15)
         weights["mouthLowerDown" + side] = 1.4 * on(16) + 0.5 * on(25)
