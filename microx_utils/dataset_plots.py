@@ -81,7 +81,7 @@ def draw_clip_lengths(
     """
     ax = ax or new_axes(2.7)
     lengths = np.asarray(frames)
-    edges = np.arange(0, lengths.max() + 2 * length, length)
+    edges = np.arange(0, (lengths.max() // length + 2) * length, length)
     ax.hist(lengths, bins=edges.tolist(), color=HELD_OUT_COLOUR, edgecolor="white", linewidth=0.8)
     used = int((lengths // length * length).sum())
     ax.set_xticks(edges[:: max(1, len(edges) // 14)])

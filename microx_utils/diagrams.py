@@ -155,7 +155,7 @@ def draw_network(
     Parameters
     ----------
     components
-        One block each, top to bottom.
+        Two or more, one block each, top to bottom.
     frames : uint8 (T, H, W, 3)
         A few video frames, drawn as a stack; a grey stack without them.
     crops : uint8 (T, K, h, w, 3)
@@ -165,8 +165,13 @@ def draw_network(
     """
     if crops is not None:
         _check_components(crops, components)
-    number, step = len(components), 0.68
-    high = number * step
+    number = len(components)
+    if number < 2:
+        raise ValueError(
+            f"components {list(components)}; wanted two or more. One block alone has no fusion: draw_block."
+        )
+    high = max(0.68 * number, 1.8)
+    step = high / number
     ax = new_canvas(high + 1.0, title, caption)
     middle = 0.42 + high / 2
     draw_stack(ax, None if frames is None else frames[:4], 0.08, middle - 0.5, 0.85)
