@@ -47,11 +47,9 @@ def grid_triangles(rows: int, columns: int, *, flip: bool = False) -> NDArray:
     """Return the triangles of a grid of vertices numbered row by row."""
     start = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).ravel()
     right, below, across = start + 1, start + columns, start + columns + 1
-    if flip:
-        pairs = ([start, below, right], [right, below, across])
-    else:
-        pairs = ([start, right, below], [right, across, below])
-    return np.stack([np.stack(p, 1) for p in pairs], 1).reshape(-1, 3).astype(np.int32)
+    upper, lower = np.stack([start, right, below], 1), np.stack([right, across, below], 1)
+    triangles = np.stack([upper, lower], 1).reshape(-1, 3).astype(np.int32)
+    return triangles[:, [0, 2, 1]] if flip else triangles
 
 
 def make_glasses(model: HeadModel, identity: Identity) -> Mesh:
@@ -76,8 +74,9 @@ def make_glasses(model: HeadModel, identity: Identity) -> Mesh:
         centre = np.array([eyes[eye, 0] * 1.02, eyes[eye, 1] - 0.03, front])
         rim = centre + np.stack([x, y, -0.08 * np.abs(x * side + width)], 1)
         parts.append(ribbon(rim, outward * thickness, [0, 0.25, 1], closed=True))
-        hinge = centre + [side * width, 0.4 * height, -0.16 * width]
-        arm = np.array([hinge, hinge + [side * 0.08, 0, -0.06], [side * half_head, hinge[1] - 0.02, 0.55]])
+        hinge = centre + np.array([side * width, 0.4 * height, -0.16 * width])
+        bend = hinge + np.array([side * 0.08, 0, -0.06])
+        arm = np.array([hinge, bend, [side * half_head, hinge[1] - 0.02, 0.55]])
         parts.append(ribbon(arm, np.array([[0, thickness * 1.2, 0]] * 3), [side * 0.9, 0.2, 0.5]))
     bridge = np.array(
         [
@@ -130,7 +129,7 @@ class MaskFitter:
         for side, column in ((1, self.COLUMNS - 1), (-1, 0)):
             ear = np.array([side * half_head, 7.28, 0.55])
             for row, dy in ((1, 0.12), (self.ROWS - 2, -0.28)):
-                start, end = sheet[row * self.COLUMNS + column], ear + [0, dy, 0]
+                start, end = sheet[row * self.COLUMNS + column], ear + np.array([0, dy, 0])
                 loop = np.array([start, (start + end) / 2 + [side * 0.06, 0, 0], end])
                 parts.append(ribbon(loop, np.array([[0, 0.012, 0]] * 3), [side, 0.1, 0.4]))
         return join(parts)
@@ -141,7 +140,7 @@ class MaskFitter:
         angle, radius = np.arctan2(points[:, 0], points[:, 2] - AXIS_Z), np.hypot(points[:, 0], points[:, 2] - AXIS_Z)
         row = ((points[:, 1] - self.LOW) / (self.HIGH - self.LOW) * size).astype(int).clip(0, size - 1)
         column = ((angle + 1.5) / 3.0 * size).astype(int).clip(0, size - 1)
-        grid = np.zeros((size, size), np.float32)
+        grid: NDArray = np.zeros((size, size), np.float32)
         np.maximum.at(grid, (row, column), radius.astype(np.float32))
         grid = cv2.dilate(grid, np.ones((3, 3)))
         grid[grid == 0] = 0.55

@@ -146,8 +146,6 @@ class HeadModel:
         return np.array(index), np.array(weights)[..., None]
 
 
-
-
 @cache
 def head_model() -> HeadModel:
     """Return the one head model of this process (about a second to load)."""

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from openpyxl import Workbook
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from tqdm import tqdm
 
 from ..cache import atomic_file
@@ -78,13 +78,23 @@ def make_sample(
 
 def render_planned(folder: Path, clip: PlannedClip) -> None:
     """Render one clip into the folder: first its ground truth, then the video, so that a video is never without."""
-    size = FRAME_SIZE
-    stage = Stage(clip.person, clip.performance, clip.seed, frames=clip.frames, fps=clip.fps, size=size, scene=clip.scene)
+    stage = open_stage(clip)
     if clip.truth_key == clip.path:
         with atomic_file(_part(folder, clip.path)) as temporary:
             np.savez(temporary, **pack_truth({clip.path: stage.truth()}, {clip.path: clip.path}))  # type: ignore[arg-type]
     frames = np.stack([stage.draw(k, mask=clip.mask) for k in range(clip.frames)])
     write_video(folder / clip.path, frames, fps=clip.fps)
+
+
+def open_stage(clip: PlannedClip) -> Stage:
+    """Return a planned clip, ready to be drawn frame by frame in order."""
+    return Stage(
+        *(clip.person, clip.performance, clip.seed),
+        frames=clip.frames,
+        fps=clip.fps,
+        size=FRAME_SIZE,
+        scene=clip.scene,
+    )
 
 
 def _one_thread_each() -> None:
@@ -169,7 +179,9 @@ def write_annotations(folder: Path, plan: Sequence[PlannedClip]) -> None:
     """Write BAUM's three annotation sheets for the planned clips, quirks included (see data/README.md)."""
     listed = [clip for clip in plan if clip.label is not None]
     for corpus in ("BAUM-1a", "BAUM-1s"):
-        rows = [(clip.subject, _gender(clip.person), clip.name, clip.label) for clip in listed if clip.corpus == corpus]
+        rows = [
+            (clip.subject, _gender(clip.person), clip.name, str(clip.label)) for clip in listed if clip.corpus == corpus
+        ]
         if corpus == "BAUM-1s" and rows:
             subject, number, word = ROW_WITHOUT_CLIP
             person = next((clip.person for clip in listed if clip.corpus == corpus and clip.subject == subject), None)
@@ -177,13 +189,13 @@ def write_annotations(folder: Path, plan: Sequence[PlannedClip]) -> None:
                 rows.append((subject, _gender(person), f"S{subject:03d}_{number:03d}", word))
         table: list[tuple] = [("No", "Subject", "Gender", "Clip Name", "Emotion", "Emotion Code")]
         for k, (subject, gender, name, word) in enumerate(sorted(rows, key=lambda row: row[2]), start=1):
-            table.append((k, subject, gender, name, word, CODES[corpus].index(str(word)) + 1))
+            table.append((k, subject, gender, name, word, CODES[corpus].index(word) + 1))
         if rows:
             _write_sheet(folder / "BAUM-1" / f"Annotations_BAUM1{corpus[-1]}.xlsx", table)
-    films = sorted((clip.name, clip.label) for clip in listed if clip.corpus == "BAUM-2")
+    films = sorted((clip.name, str(clip.label)) for clip in listed if clip.corpus == "BAUM-2")
     if films:
         table = [("Clip Name", "Emotion", "Emotion Code", "Audio useful?")]
-        table += [(name, word, FILM_CODES.index(str(word)), "No") for name, word in films]
+        table += [(name, word, FILM_CODES.index(word), "No") for name, word in films]
         _write_sheet(folder / "BAUM-2" / "Annotations.xlsx", table)
 
 

@@ -11,12 +11,21 @@ import numpy as np
 from ..labels import EMOTIONS
 
 PLAN_SEED = 2026
-BAUM1_PEOPLE = range(0, 22)
+BAUM1_PEOPLE = range(22)
 BAUM2_PEOPLE = range(22, 70)
 OWN_PEOPLE = range(70, 78)
 """Seeds of the people in each group; nobody is in two."""
 
-ACTED = {"Anger": 16, "Disgust": 8, "Fear": 12, "Happiness": 18, "Sadness": 14, "Surprise": 13, "Boredom": 1, "Unsure": 1}
+ACTED = {
+    "Anger": 16,
+    "Disgust": 8,
+    "Fear": 12,
+    "Happiness": 18,
+    "Sadness": 14,
+    "Surprise": 13,
+    "Boredom": 1,
+    "Unsure": 1,
+}
 """BAUM-1a: clips of each word."""
 SPONTANEOUS = {
     "Neutral": 34,
@@ -110,7 +119,7 @@ def plan_sample() -> list[PlannedClip]:
 
 
 def _deal(words: dict[str, int], people: range, rng: np.random.Generator) -> dict[int, list[str]]:
-    """Deal clips to people like cards, sorted by word: everybody gets about as many, of words as different as can be."""
+    """Deal clips to people like cards sorted by word: everybody gets about as many, of different words."""
     hands: dict[int, list[str]] = {person: [] for person in people}
     order = rng.permutation(np.array(people))
     deck = [str(word) for word in rng.permutation(list(words)) for _ in range(words[word])]
@@ -121,7 +130,7 @@ def _deal(words: dict[str, int], people: range, rng: np.random.Generator) -> dic
 
 def _length_and_rate(rng: np.random.Generator) -> tuple[int, float]:
     """Draw 20 to 120 frames, about 50 on average, and 25 frames/s for one clip in twenty."""
-    return int(round(20 + 100 * rng.beta(1.5, 3.5))), 25.0 if rng.random() < 0.05 else 30.0
+    return round(20 + 100 * rng.beta(1.5, 3.5)), 25.0 if rng.random() < 0.05 else 30.0
 
 
 def _performance(word: str) -> str:

@@ -142,9 +142,7 @@ def _hand_drift(rng: np.random.Generator, frames: int, step: float) -> NDArray:
 
 
 def _direction(azimuth: float, elevation: float) -> NDArray:
-    return np.array(
-        [np.sin(azimuth) * np.cos(elevation), np.sin(elevation), np.cos(azimuth) * np.cos(elevation)]
-    )
+    return np.array([np.sin(azimuth) * np.cos(elevation), np.sin(elevation), np.cos(azimuth) * np.cos(elevation)])
 
 
 def _vignette(size: tuple[int, int], strength: float) -> NDArray:

@@ -142,7 +142,7 @@ def _paint_brows(albedo, at: SkinMap, rng, identity: Identity) -> NDArray:
             tip = at.point(side * (x + length * np.cos(angle)), y + length * np.sin(angle))
             start, end = (tuple(np.round(p * 32).astype(int).tolist()) for p in (root, tip))
             cv2.line(strokes, start, end, float(rng.uniform(0.5, 1)), 1, cv2.LINE_AA, 4)
-    brows = cv2.resize(strokes, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    brows: NDArray = cv2.resize(strokes, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     brows = np.clip(brows * 1.35 + 0.40 * cv2.GaussianBlur(brows, (0, 0), 1.6), 0, 1)
     brows *= 0.88 if identity.hair_colour.mean() < 0.1 else 0.75
     _cover(albedo, brows, identity.brow_colour)

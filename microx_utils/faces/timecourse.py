@@ -9,7 +9,15 @@ from .action_units import ACTION_UNITS, INDEX, PROTOTYPES, UNILATERAL
 
 SPEED = {"surprise": 0.7, "sad": 1.5, "fear": 0.8}
 """Rise time relative to the others'."""
-HEAD_PITCH = {"sad": -0.10, "anger": -0.05, "surprise": 0.07, "fear": 0.03, "contempt": 0.04, "disgust": 0.04, "happy": 0.01}
+HEAD_PITCH = {
+    "sad": -0.10,
+    "anger": -0.05,
+    "surprise": 0.07,
+    "fear": 0.03,
+    "contempt": 0.04,
+    "disgust": 0.04,
+    "happy": 0.01,
+}
 """How far the chin goes up (+) or down (-) with a full expression, radians."""
 EMOTIONAL = ("anger", "contempt", "disgust", "surprise", "fear", "happy", "sad")
 SECOND_EMOTION_CHANCE = 0.22

@@ -70,13 +70,13 @@ UNIT_STEP, ANGLE_STEP, BLINK_STEP = 1 / 100, 1 / 5000, 1 / 200
 def _differences(values: NDArray, step: float, kind: type) -> NDArray:
     """Return rounded values as wrapping differences in time, split in bytes (bytes, T, columns): they zip well."""
     whole = np.round(values.reshape(len(values), -1) / step).astype(np.int64)
-    change = np.diff(whole, axis=0, prepend=0).astype(kind)
+    change: NDArray = np.diff(whole, axis=0, prepend=0).astype(kind)
     planes = change.view(np.uint8).reshape(*change.shape, -1)
     return np.ascontiguousarray(np.moveaxis(planes, -1, 0))
 
 
 def _undo_differences(planes: NDArray, step: float, kind: type) -> NDArray:
-    change = np.ascontiguousarray(np.moveaxis(planes, 0, -1)).view(kind)[..., 0]
+    change: NDArray = np.ascontiguousarray(np.moveaxis(planes, 0, -1)).view(kind)[..., 0]
     return (np.cumsum(change, axis=0, dtype=kind) * step).astype(np.float32)
 
 
