@@ -161,6 +161,12 @@ class Lesson:
         """The notebook's title."""
         return self.entry.title
 
+    @property
+    def data_label(self) -> str:
+        """What to call the data in a sentence or a caption: "rendered sample", or the folder's name."""
+        name = figures.data_name(self.data)
+        return f"rendered {name}" if figures.is_rendered(self.data) else name
+
     def save_figure(
         self,
         id: str,

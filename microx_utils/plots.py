@@ -39,6 +39,7 @@ __all__ = [
     "EMOTION_COLOURS",
     "SPLIT_COLOURS",
     "caption_data",
+    "draw_accuracies",
     "draw_class_metrics",
     "draw_confusion",
     "draw_learning_curve",
@@ -354,6 +355,42 @@ def draw_subject_accuracy(
     ax.grid(axis="y")
     ax.legend(loc="lower left", bbox_to_anchor=(-0.01, 1), ncols=3, borderpad=0.1)
     write_head(ax, title, caption, blank_lines=1)
+    return ax
+
+
+def draw_accuracies(
+    scores: pd.DataFrame, *, title: str = "Accuracy", caption: str = "", ax: Axes | None = None
+) -> Axes:
+    """Draw a row for each score: a dot with its interval, and chance.
+
+    `scores` is indexed by the rows' labels and has accuracy, low, high (0 to 1) and, if its rows differ in size, n.
+    """
+    ax = ax or new_axes(1.0 + 0.34 * len(scores))
+    place = np.arange(len(scores))
+    ax.hlines(place, scores["low"], scores["high"], color=HELD_OUT_COLOUR, linewidth=2.4)
+    ax.plot(scores["accuracy"], place, "o", color=HELD_OUT_COLOUR, ms=6.5)
+    for y, (accuracy, high) in enumerate(zip(scores["accuracy"], scores["high"], strict=True)):
+        ax.annotate(
+            f"{100 * accuracy:.1f} %", (high, y), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8
+        )
+    ax.axvline(CHANCE, color=MUTED, linewidth=0.9, linestyle=":")
+    ax.annotate(
+        f"chance {100 * CHANCE:.1f} %",
+        (CHANCE, 0),
+        xytext=(3, 3),
+        xycoords=ax.get_xaxis_transform(),
+        textcoords="offset points",
+        fontsize=7.5,
+        color=MUTED,
+    )
+    sizes = [f"\n(n = {n:,.0f})" for n in scores["n"]] if "n" in scores else [""] * len(scores)
+    ax.set_yticks(place, [f"{label}{size}" for label, size in zip(scores.index, sizes, strict=True)])
+    ax.tick_params(axis="y", length=0)
+    ax.set_ylim(len(scores) - 0.4, -0.6)
+    ax.set_xlim(0, 1.06)
+    ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+    ax.grid(axis="x")
+    write_head(ax, title, caption)
     return ax
 
 
