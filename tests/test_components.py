@@ -17,6 +17,7 @@ from microx_utils.components import (
     component_boxes,
     crop_components,
 )
+from microx_utils.faces import render_still
 from microx_utils.landmarks import LandmarkTracker
 
 INDEX = {name: number for number, name in enumerate(COMPONENTS)}
@@ -77,6 +78,19 @@ def test_painting_one_eye_changes_its_crop_only(portrait: np.ndarray, portrait_p
     assert change[INDEX[f"{side}_eye"]] > 5
     assert change[INDEX[f"{other}_eye"]] == 0
     assert change[INDEX["mouth"]] == 0
+
+
+@pytest.mark.parametrize(
+    ("unit", "winking", "open_eye"), [("46L", "left_eye", "right_eye"), ("46R", "right_eye", "left_eye")]
+)
+def test_a_wink_shows_in_the_persons_eye(unit: str, winking: str, open_eye: str) -> None:
+    """From a rendered wink through real landmarks to the crops: left and right never change places on the way."""
+    still, wink = render_still(5, {}), render_still(5, {unit: 1.0})
+    points = LandmarkTracker()(still).points
+    before, after = (crop_components(frame, points).astype(int) for frame in (still, wink))
+    change = dict(zip(COMPONENTS, np.abs(after - before).mean(axis=(1, 2, 3)), strict=True))
+    assert change[winking] > 4 * change[open_eye]
+    assert PAPER_NAMES[open_eye] == winking  # the paper would name the other one
 
 
 @settings(deadline=None, max_examples=40)
