@@ -34,6 +34,8 @@ def figures_command(arguments: argparse.Namespace) -> int:
             data=arguments.data,
             seed=arguments.seed,
             only=arguments.only,
+            notebooks=paths.NOTEBOOKS,
+            build=paths.BUILD,
             say=lambda line: print(line, flush=True),
         )
     except NotebookError as error:

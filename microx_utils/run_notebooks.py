@@ -145,6 +145,7 @@ def own_kernel() -> Iterator[str]:
             "argv": [
                 *(sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"),
                 "--HistoryManager.enabled=False",
+                "--log-level=ERROR",  # it warns of TCP on every start; kernels listen to this machine only
             ],
             "display_name": "Python 3",
             "language": "python",
@@ -165,16 +166,15 @@ def own_kernel() -> Iterator[str]:
 
 
 def _stopped_at(executed: Path) -> int | None:
-    """Return the shipped notebook's number of the cell that did not complete, counted from 1, or None."""
-    number = 0
+    """Return the last cell that was started, numbered from 1 as in the shipped notebook; None if none was."""
+    number, last = 0, None
     for cell in nbformat.read(executed, as_version=4).cells:
-        tags = cell.metadata.get("tags", [])
-        if "injected-parameters" in tags or "papermill-error-cell-tag" in tags:
+        if {"injected-parameters", "papermill-error-cell-tag"} & set(cell.metadata.get("tags", [])):
             continue
         number += 1
-        if cell.metadata.get("papermill", {}).get("status") in ("failed", "running"):
-            return number
-    return None
+        if cell.metadata.get("papermill", {}).get("start_time"):
+            last = number
+    return last
 
 
 def _failure(error: Exception, executed: Path) -> Failure:
@@ -217,6 +217,18 @@ def run_notebook(source: Path, target: Path, parameters: Mapping[str, Any], *, k
     return failure
 
 
+PAGE = """
+{%- extends "index.html.j2" -%}
+{%- block data_png -%}
+<div class="jp-RenderedImage jp-OutputArea-output">
+<img src="data:image/png;base64,{{ output.data["image/png"] | escape_html }}"
+{%- set alt = output | get_metadata("alt", "image/png") %}{% if alt %} alt="{{ alt | escape_html }}"{% endif %}>
+</div>
+{%- endblock data_png -%}
+"""
+"""nbconvert's own page leaves alt text out."""
+
+
 def describe_images(notebook: nbformat.NotebookNode, alts: Mapping[str, str]) -> None:
     """Give the pictures that cells show the alt text they saved them with, in order, for the HTML page."""
     for cell in notebook.cells:
@@ -230,11 +242,13 @@ def describe_images(notebook: nbformat.NotebookNode, alts: Mapping[str, str]) ->
 
 def save_html(executed: Path, page: Path, *, alts: Mapping[str, str]) -> None:
     """Write an executed notebook as one HTML page that needs no other file."""
+    from jinja2 import DictLoader
     from nbconvert import HTMLExporter
 
     notebook = nbformat.read(executed, as_version=4)
     describe_images(notebook, alts)
-    text, _ = HTMLExporter().from_notebook_node(notebook, resources={"metadata": {"name": executed.stem}})
+    exporter = HTMLExporter(extra_loaders=[DictLoader({"page.html.j2": PAGE})], template_file="page.html.j2")
+    text, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": executed.stem}})
     with cache.atomic_file(page) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

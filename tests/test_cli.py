@@ -1,0 +1,110 @@
+"""The command `microx`: quick to start, strict about what it is asked, honest exit codes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from microx_utils import cli, course, doctor, paths
+from tests.test_run_notebooks import a_course, write_notebook
+
+
+def test_help_and_names_need_no_heavy_package() -> None:
+    code = (
+        "import sys\nfrom microx_utils import cli\ncli.build_parser().format_help()\n"
+        "print([name for name in ('tensorflow', 'pandas', 'matplotlib', 'papermill', 'cv2') if name in sys.modules])"
+    )
+    outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=paths.ROOT)
+    assert outcome.stdout.strip() == "[]"
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.main(["--version"])
+    assert left.value.code == 0
+    assert capsys.readouterr().out.startswith("microx ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "required: COMMAND"),
+        (["figures", "--profile", "fast"], "invalid choice: 'fast'"),
+        (["figures", "--seed", "-1"], "-1 is too small"),
+        (["figures", "--sed", "1"], "unrecognized arguments"),
+        (["data", "render", "--jobs", "0"], "0 is too small"),
+        (["data"], "required: ACTION"),
+    ],
+)
+def test_bad_arguments(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.main(arguments)
+    assert left.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty checkout with a data folder, and a course of two notebooks."""
+    for name, folder in {"FIGURES": "figures", "BUILD": "build", "NOTEBOOKS": "notebooks", "SAMPLE": "sample"}.items():
+        (tmp_path / folder).mkdir()
+        monkeypatch.setattr(paths, name, tmp_path / folder)
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.setattr(course, "load_course", lambda: a_course("00_a", "01_b"))
+    return tmp_path
+
+
+def test_missing_data_is_refused_with_a_remedy(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["figures", "--profile", "smoke", "--data", str(checkout / "BAUM")]) == 2
+    said = capsys.readouterr().err
+    assert "no such data folder" in said
+    assert "Traceback" not in said
+
+
+def test_unknown_notebook_is_refused(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["figures", "--profile", "smoke", "--only", "07"]) == 2
+    assert "choose from 00 (a), 01 (b)" in capsys.readouterr().err
+
+
+def test_missing_notebooks_are_refused(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["figures", "--profile", "smoke"]) == 2
+    assert "01_b.ipynb: the file is missing" in capsys.readouterr().err
+
+
+def test_figures_runs_reports_and_fails_honestly(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_notebook(checkout / "notebooks" / "00_a.ipynb", "1 / 0")
+    write_notebook(checkout / "notebooks" / "01_b.ipynb", "1")
+    assert cli.main(["figures", "--profile", "smoke"]) == 1
+    out, err = capsys.readouterr()
+    assert "Running 2 notebooks: profile smoke, data sample" in out
+    assert "1 of 2 notebooks ran" in out
+    assert "00_a, cell 3:" in err
+    assert "ZeroDivisionError" in err
+    assert (checkout / "figures" / "runs" / "smoke-sample" / "README.md").is_file()
+    assert cli.main(["figures", "--profile", "smoke", "--only", "b"]) == 0
+    assert cli.main(["gallery", "--profile", "smoke"]) == 0
+    assert "up to date" in capsys.readouterr().out
+
+
+def test_reference_gallery_wants_the_readme_s_markers(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (checkout / "README.md").write_text("# Without markers\n", encoding="utf-8")
+    assert cli.main(["gallery"]) == 2
+    assert "markers" in capsys.readouterr().err
+
+
+def test_doctor_exit_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(doctor, "examine", lambda: [doctor.Check("a", doctor.OK, "here")])
+    assert cli.main(["doctor"]) == 0
+    monkeypatch.setattr(doctor, "examine", lambda: [doctor.Check("a", doctor.MISSING, "gone", "Fetch it.")])
+    assert cli.main(["doctor"]) == 1
+    assert "Fetch it." in capsys.readouterr().out
+
+
+def test_render_passes_folder_and_jobs_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from microx_utils.faces import sample
+
+    calls: list[tuple[Path, int | None]] = []
+    monkeypatch.setattr(sample, "make_sample", lambda folder, *, jobs=None: calls.append((folder, jobs)))
+    assert cli.main(["data", "render", "--folder", str(tmp_path), "--jobs", "2"]) == 0
+    assert calls == [(tmp_path, 2)]

@@ -1,0 +1,258 @@
+"""Running notebooks: strict about parameters, failures named, nothing half-written, two runs at once."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from microx_utils import paths, run_notebooks
+from microx_utils.course import Course, Notebook
+from microx_utils.errors import DataError
+from microx_utils.run_notebooks import (
+    NotebookError,
+    check_notebook,
+    describe_images,
+    literal_parameters,
+    own_kernel,
+    run_course,
+    run_notebook,
+)
+
+GOOD = 'profile = "class"\ndata = "sample"\nseed = 0'
+GIVEN = {"profile": "smoke", "data": "sample", "seed": 0}
+
+
+def write_notebook(path: Path, *code: str, parameters: str | None = GOOD, kernel: bool = True) -> Path:
+    """Write a notebook: a heading, the parameters cell (unless None), then code cells."""
+    cells = [new_markdown_cell("# Title", id="title")]
+    if parameters is not None:
+        cells.append(new_code_cell(parameters, id="parameters", metadata={"tags": ["parameters"]}))
+    cells += [new_code_cell(source, id=f"code-{place}") for place, source in enumerate(code)]
+    spec = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}} if kernel else {}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(new_notebook(cells=cells, metadata=spec), path)
+    return path
+
+
+def a_course(*names: str) -> Course:
+    return Course("T", tuple(Notebook(name, name, "I", 1, {}, (), (), (), ()) for name in names))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "people"
+    folder.mkdir()
+    return folder
+
+
+def test_literals_of_every_kind() -> None:
+    source = '# how much\nprofile: str = "class"\nsizes = [1, (2, 3)]\nnothing = None\nlow = -1.5'
+    assert literal_parameters(source) == {"profile": "class", "sizes": [1, (2, 3)], "nothing": None, "low": -1.5}
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ('profile = "class"\nname = profile + "-run"', "parameter 'name' is"),
+        ("import os", "'import os'; only"),
+        ("a = b = 1", "only `name = literal`"),
+        ("a, b = 1, 2", "only `name = literal`"),
+        ("seed: int", "only `name = literal`"),
+        ("a = (", "not Python"),
+    ],
+)
+def test_parameters_that_would_keep_an_old_value_are_refused(source: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        literal_parameters(source)
+
+
+def test_good_notebook_passes(tmp_path: Path) -> None:
+    check_notebook(write_notebook(tmp_path / "a.ipynb"), GIVEN)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "given", "message"),
+    [
+        (None, GIVEN, "0 cells are tagged `parameters`"),
+        ('profile = "class"\ndata = "sample"\nsed = 0', GIVEN, r"lacks \['seed'\]"),
+        (
+            GOOD,
+            GIVEN | {"profil": "smoke"},
+            r"unknown parameters \['profil'\]; it offers \['data', 'profile', 'seed'\]",
+        ),
+        (GOOD, GIVEN | {"seed": "0"}, "'seed' is of type int in the notebook; '0' is str"),
+        (GOOD + "\nlabel = str(seed)", GIVEN, "parameter 'label' is 'str"),
+    ],
+)
+def test_bad_parameters_are_refused(tmp_path: Path, parameters: str | None, given: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_notebook(write_notebook(tmp_path / "a.ipynb", parameters=parameters), given)
+
+
+def test_other_faults_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="the file is missing"):
+        check_notebook(tmp_path / "none.ipynb", GIVEN)
+    with pytest.raises(ValueError, match="no Python kernel"):
+        check_notebook(write_notebook(tmp_path / "kernel.ipynb", kernel=False), GIVEN)
+    broken = tmp_path / "broken.ipynb"
+    broken.write_text('{"cells": [', encoding="utf-8")
+    with pytest.raises(ValueError, match="not a valid notebook"):
+        check_notebook(broken, GIVEN)
+
+
+def test_all_are_checked_before_any_is_run(tmp_path: Path, data: Path) -> None:
+    write_notebook(tmp_path / "n" / "00_a.ipynb", "from pathlib import Path; Path('ran').touch()")
+    write_notebook(tmp_path / "n" / "01_b.ipynb", parameters=None)
+    with pytest.raises(NotebookError) as caught:
+        run_course(
+            a_course("00_a", "01_b", "02_c"),
+            data=str(data),
+            notebooks=tmp_path / "n",
+            build=tmp_path / "build",
+        )
+    assert [line.split(":")[0] for line in caught.value.problems] == ["01_b.ipynb", "02_c.ipynb"]
+    assert not (tmp_path / "n" / "ran").exists()
+    assert not (tmp_path / "build").exists()
+
+
+def test_wrong_choices_are_refused(tmp_path: Path, data: Path) -> None:
+    with pytest.raises(ValueError, match="unknown profile"):
+        run_course(a_course("00_a"), profile="fast", data=str(data), notebooks=tmp_path)
+    with pytest.raises(DataError, match="no such data folder"):
+        run_course(a_course("00_a"), data=str(tmp_path / "none"), notebooks=tmp_path)
+    with pytest.raises(ValueError, match="choose from 00"):
+        run_course(a_course("00_a"), data=str(data), only="7", notebooks=tmp_path)
+
+
+def test_a_failing_notebook_is_named_and_the_others_run(tmp_path: Path, data: Path) -> None:
+    folder = tmp_path / "n"
+    write_notebook(folder / "00_a.ipynb", "1 + 1", "values = {}\nvalues['absent']", "print('never')")
+    report = (
+        "import os, sys, json\nprint(json.dumps([profile, data, seed, sys.executable, os.environ['PYTHONHASHSEED']]))"
+    )
+    write_notebook(folder / "01_b.ipynb", report, "import matplotlib; matplotlib.get_backend()")
+    said: list[str] = []
+    results = run_course(
+        a_course("00_a", "01_b"),
+        profile="smoke",
+        data=str(data),
+        seed=5,
+        notebooks=folder,
+        build=tmp_path / "build",
+        say=said.append,
+    )
+
+    failure = results[0].failure
+    assert failure is not None
+    assert failure.cell == 4  # heading, parameters, 1 + 1, the culprit
+    assert failure.error == "KeyError: 'absent'"
+    assert "values['absent']" in failure.traceback
+    assert "\x1b" not in failure.traceback
+    assert results[1].failure is None
+    assert said[0].startswith("[1/2] 00_a")
+    assert "FAILED in cell 4: KeyError" in said[0]
+    assert said[1].endswith("ok")
+
+    (out,) = (tmp_path / "build" / "notebooks").iterdir()
+    assert out.name.startswith("smoke-people-")
+    executed = nbformat.read(out / "01_b.ipynb", as_version=4)
+    (printed,) = [cell.outputs[0].text for cell in executed.cells if "json.dumps" in cell.source]
+    assert json.loads(printed) == ["smoke", str(data.resolve()), 5, sys.executable, "0"]
+    assert "inline" in executed.cells[-1].outputs[0].data["text/plain"]
+    assert executed.metadata.kernelspec.name == "python3"
+    assert "KeyError" in (out / "00_a.html").read_text(encoding="utf-8")  # a failed page shows where
+    times = json.loads((out / "times.json").read_text(encoding="utf-8"))["notebooks"]
+    assert {name: row["ok"] for name, row in times.items()} == {"00_a": False, "01_b": True}
+    assert nbformat.read(folder / "01_b.ipynb", as_version=4).cells[2].outputs == []  # the source stays as it was
+
+
+def test_a_kernel_that_dies_is_a_failure_too(tmp_path: Path) -> None:
+    source = write_notebook(tmp_path / "a.ipynb", "1", "import os; os._exit(3)")
+    with own_kernel() as kernel:
+        failure = run_notebook(source, tmp_path / "out" / "a.ipynb", GIVEN, kernel=kernel)
+    assert failure is not None
+    assert failure.cell == 4
+    assert "DeadKernelError" in failure.error
+
+
+def test_own_kernel_wins_over_an_installed_one_and_leaves_no_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    installed = tmp_path / "kernels" / "python3" / "kernel.json"
+    installed.parent.mkdir(parents=True)
+    installed.write_text('{"argv": ["/no/such/python"], "display_name": "x", "language": "python"}', encoding="utf-8")
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    with own_kernel() as kernel:
+        assert KernelSpecManager().get_kernel_spec(kernel).argv[0] == sys.executable
+    assert os.environ["JUPYTER_PATH"] == str(tmp_path)
+
+
+def test_pictures_get_their_alt_text_in_order() -> None:
+    picture = new_output("display_data", data={"image/png": "AAAA"})
+    cell = new_code_cell(
+        "save_figure('figure_07', alt=x)\nlesson.save_figure(\n  \"figure_08\", alt=y)",
+        outputs=[picture, new_output("stream", text="x"), json.loads(json.dumps(picture))],
+    )
+    notebook = nbformat.from_dict(new_notebook(cells=[cell]))
+    describe_images(notebook, {"figure_07": "seven", "figure_08": "eight"})
+    images = [output.metadata for output in notebook.cells[0].outputs if output.output_type == "display_data"]
+    assert [image["image/png"]["alt"] for image in images] == ["seven", "eight"]
+
+
+def test_html_page_carries_the_alt_text(tmp_path: Path) -> None:
+    pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="  # 1 px
+    cell = new_code_cell("save_figure('figure_07')", outputs=[new_output("display_data", data={"image/png": pixel})])
+    nbformat.write(new_notebook(cells=[cell]), tmp_path / "a.ipynb")
+    run_notebooks.save_html(tmp_path / "a.ipynb", tmp_path / "a.html", alts={"figure_07": "Two rising lines."})
+    assert 'alt="Two rising lines."' in (tmp_path / "a.html").read_text(encoding="utf-8")
+
+
+RUNNER = """
+import sys
+from pathlib import Path
+from tests.test_run_notebooks import a_course
+from microx_utils.run_notebooks import run_course
+folder = Path(sys.argv[1])
+results = run_course(a_course("00_a"), profile="smoke", data=str(folder / "people"), notebooks=folder / "n",
+                     build=folder / "build")
+sys.exit(any(result.failure for result in results))
+"""
+
+
+def start(folder: Path) -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, "-c", RUNNER, str(folder)], cwd=paths.ROOT)
+
+
+def test_two_runs_at_once_both_succeed(tmp_path: Path, data: Path) -> None:
+    write_notebook(tmp_path / "n" / "00_a.ipynb", "import time; time.sleep(0.5); print('done')")
+    runs = [start(tmp_path), start(tmp_path)]
+    assert [run.wait(timeout=180) for run in runs] == [0, 0]
+    (out,) = (tmp_path / "build" / "notebooks").iterdir()
+    assert nbformat.read(out / "00_a.ipynb", as_version=4).cells[-1].outputs[0].text == "done\n"
+    assert json.loads((out / "times.json").read_text(encoding="utf-8"))["notebooks"]["00_a"]["ok"]
+
+
+def test_a_run_killed_half_way_leaves_the_last_whole_result(tmp_path: Path, data: Path) -> None:
+    source = tmp_path / "n" / "00_a.ipynb"
+    write_notebook(source, "print('first')")
+    assert start(tmp_path).wait(timeout=180) == 0
+    (out,) = (tmp_path / "build" / "notebooks").iterdir()
+    before = {path.name: path.read_bytes() for path in out.iterdir() if path.suffix != ".lock"}
+
+    write_notebook(source, "print('second')", "open('started', 'w').close()\nimport time; time.sleep(600)")
+    run = start(tmp_path)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "n" / "started").exists():
+        assert time.monotonic() < deadline, "the notebook never started"
+        time.sleep(0.1)
+    run.kill()
+    run.wait(timeout=30)
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.suffix != ".lock"} == before
