@@ -61,8 +61,10 @@ def render_clip(
     Raises
     ------
     ValueError
-        Unknown emotion or scene.
+        Unknown emotion or scene, or no frames asked for.
     """
+    if frames < 1:
+        raise ValueError(f"frames is {frames}; a clip has at least one")
     stage = Stage(person, emotion, seed, frames=frames, fps=fps, size=size, scene=scene)
     images = np.stack([stage.draw(k, mask=mask) for k in range(frames)])
     return images, stage.truth()
@@ -107,6 +109,22 @@ def render_still(
     ValueError
         Unknown action unit or scene, or an intensity out of range.
     """
+    drawer = still_drawer(person, action_units, size=size, scene=scene, gaze=gaze, pose=pose, seed=seed, zoom=zoom)
+    return drawer.draw(0, mask=mask)
+
+
+def still_drawer(
+    person: int,
+    action_units: Mapping[int | str, float],
+    *,
+    size: tuple[int, int] = (256, 256),
+    scene: str = "studio",
+    gaze: tuple[float, float] = (0.0, 0.0),
+    pose: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    seed: int = 0,
+    zoom: float = 1.0,
+) -> FrameDrawer:
+    """Return what `render_still` draws with: `drawer.draw(0)` is the image, `drawer.landmarks(0)` its 68 points."""
     left, right, closed = split_sides(action_units)
     still = Performance(
         left=left[None],
@@ -122,7 +140,7 @@ def render_still(
     place = _scene(who, scene, (person, seed), size, 1)
     place.focal *= zoom
     place.centre = np.array(size) / 2 + (place.centre - np.array(size) / 2) * zoom
-    return FrameDrawer(who, place, still, np.random.default_rng([6, person, seed])).draw(0, mask=mask)
+    return FrameDrawer(who, place, still, np.random.default_rng([6, person, seed]))
 
 
 def _scene(who: Person, name: str, seed: tuple[int, ...], size: tuple[int, int], frames: int) -> Scene:
