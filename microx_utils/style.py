@@ -1,5 +1,6 @@
 """The one look of all figures: matplotlib's settings, the palettes, titles and the standard line under them."""
 
+import textwrap
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -40,6 +41,8 @@ COMPONENT_COLOURS = {
 }
 
 SPLIT_COLOURS = {"train": "#b7c9dc", "validation": "#e8b000", "test": "#b2182b"}
+
+_CAPTION_SIZE = 7.5  # points
 
 _SETTINGS: Any = {
     "figure.dpi": 150,
@@ -117,21 +120,25 @@ def ink_on(colour: Any) -> str:
 
 
 def write_head(where: Axes | Figure, title: str, caption: str = "", *, blank_lines: int = 0) -> Text:
-    """Write a bold title and, below it, a small grey caption; keep `blank_lines` free under them (for a legend)."""
-    reserved = title + "\n" * (bool(caption) + blank_lines)
+    """Write a bold title and, below it, a small grey caption, wrapped; `blank_lines` stay free for a legend."""
+    room = where.get_window_extent().width / plt.rcParams["figure.dpi"] * 72  # points; before the layout is settled
+    room *= 1.05 if isinstance(where, Axes) else 0.98  # the layout widens Axes
+    lines = textwrap.wrap(caption, int(room / (0.53 * _CAPTION_SIZE)))  # DejaVu Sans' mean width is half its size
+    reserved = title + "\n" * (len(lines) + blank_lines)
     if isinstance(where, Axes):
         head = where.set_title(reserved, loc="left", linespacing=1.35)
     else:
         head = where.suptitle(reserved, x=0.008, ha="left", linespacing=1.35)
-    if caption:
+    if lines:
         below = Annotation(
-            caption,
+            "\n".join(lines),
             xy=(0, 1),
             xycoords=head,
             xytext=(0, -1.45 * float(head.get_fontsize())),
             textcoords="offset points",
             va="top",
-            fontsize=7.5,
+            fontsize=_CAPTION_SIZE,
+            linespacing=1.3,
             color=MUTED,
             annotation_clip=False,
         )

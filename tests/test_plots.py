@@ -208,6 +208,14 @@ def test_an_axes_given_is_drawn_into_and_returned():
     assert len(plt.get_fignums()) == 1
 
 
+def test_a_long_caption_is_wrapped_into_the_page():
+    _, ax = plt.subplots(figsize=(3.5, 2))
+    style.write_head(ax, "Title", f"{CAPTION}; {CAPTION}")
+    figure = drawn(ax)
+    check_text(figure)
+    assert f"{CAPTION}; {CAPTION}" in [" ".join(text.split()) for text in texts(figure)]
+
+
 def test_caption_leaves_out_what_is_not_known():
     assert plots.caption_data(data="own recordings", n=1200, unit="frames", chance=None) == (
         "own recordings, n = 1,200 frames"
