@@ -14,7 +14,7 @@ from microx_utils.profiles import PROFILES
 def figures_command(arguments: argparse.Namespace) -> int:
     """Run the notebooks, then rebuild the gallery of the folder they wrote to."""
     from microx_utils import figures
-    from microx_utils.course import load_course
+    from microx_utils.manifest import load_course
     from microx_utils.run_notebooks import NotebookError, run_course
 
     course = load_course()
@@ -54,10 +54,14 @@ def figures_command(arguments: argparse.Namespace) -> int:
 
 
 def gallery_command(arguments: argparse.Namespace) -> int:
-    """Rebuild the generated pages from manifest.json and claims.json, without running anything."""
+    """Rebuild the generated pages and the notebooks' time lines, without running anything."""
     from microx_utils import figures
+    from microx_utils.manifest import load_course, save_time_lines
 
-    changed = _save_gallery(figures.output_folder(arguments.profile, arguments.data))
+    folder = figures.output_folder(arguments.profile, arguments.data)
+    changed = _save_gallery(folder)
+    if folder == paths.FIGURES:
+        changed += save_time_lines(load_course(), paths.NOTEBOOKS)
     print("\n".join(f"wrote {_short(page)}" for page in changed) or "all pages were up to date")
     return 0
 
@@ -65,7 +69,7 @@ def gallery_command(arguments: argparse.Namespace) -> int:
 def _save_gallery(folder: Path) -> list[Path]:
     """Write a folder's gallery, and the README's table if the folder is the committed reference."""
     from microx_utils import figures
-    from microx_utils.course import load_course
+    from microx_utils.manifest import load_course
 
     readme = paths.ROOT / "README.md" if folder == paths.FIGURES else None
     return figures.save_gallery(folder, load_course(), readme=readme)

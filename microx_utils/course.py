@@ -1,144 +1,16 @@
-"""The course's manifest (course.toml), and the lesson that a notebook opens to save figures and record claims."""
+"""The lesson that a notebook opens: checked parameters, and the way for its figures and claims to reach the disk."""
 
-import tomllib
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from microx_utils import cache, figures, paper, paths
-from microx_utils.claims import claim_row, load_claims
-from microx_utils.profiles import PROFILES, Profile, get_profile
+from microx_utils import cache, figures, paper
+from microx_utils.claims import claim_row
+from microx_utils.manifest import Notebook, load_course
+from microx_utils.profiles import Profile, get_profile
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-COURSE_FILE = paths.ROOT / "course.toml"
-
-
-@dataclass(frozen=True)
-class Notebook:
-    """One notebook of course.toml, whose comments say what each field means. Times are minutes."""
-
-    id: str
-    title: str
-    section: str
-    study_minutes: int
-    run_minutes: dict[str, float]
-    figures: tuple[str, ...]
-    tables: tuple[int, ...]
-    claims: tuple[str, ...]
-    needs: tuple[str, ...]
-
-    @property
-    def number(self) -> str:
-        """The two digits that its name starts with."""
-        return self.id[:2]
-
-    @property
-    def topic(self) -> str:
-        """Its name without the number."""
-        return self.id[3:]
-
-
-@dataclass(frozen=True)
-class Course:
-    """The notebooks in reading order."""
-
-    title: str
-    notebooks: tuple[Notebook, ...]
-
-    @cached_property
-    def claims(self) -> list[str]:
-        """The ids of all claims that the course tests, in order."""
-        return [claim for notebook in self.notebooks for claim in notebook.claims]
-
-    def notebook(self, name: str) -> Notebook:
-        """Return a notebook by its id."""
-        for notebook in self.notebooks:
-            if notebook.id == name:
-                return notebook
-        raise ValueError(f"unknown notebook {name!r}; choose from {[notebook.id for notebook in self.notebooks]}")
-
-    def previous(self, name: str) -> Notebook | None:
-        """Return the notebook before, or None for the first."""
-        place = self.notebooks.index(self.notebook(name))
-        return self.notebooks[place - 1] if place else None
-
-    def next(self, name: str) -> Notebook | None:
-        """Return the notebook after, or None for the last."""
-        place = self.notebooks.index(self.notebook(name))
-        return self.notebooks[place + 1] if place + 1 < len(self.notebooks) else None
-
-    def select(self, only: str | None) -> tuple[Notebook, ...]:
-        """Return the notebooks that a comma-separated list names, in the course's order; all for None.
-
-        A notebook may be named by number ("03" or "3"), by topic ("training") or by id.
-
-        Raises
-        ------
-        ValueError
-            A name fits no notebook; the message lists the choices.
-        """
-        if only is None:
-            return self.notebooks
-        wanted = [name.strip() for name in only.split(",") if name.strip()]
-        chosen: set[str] = set()
-        for name in wanted:
-            number = name.zfill(2) if name.isascii() and name.isdigit() else None
-            fits = [each for each in self.notebooks if each.number == number or name in (each.id, each.topic)]
-            if not fits:
-                choices = ", ".join(f"{each.number} ({each.topic})" for each in self.notebooks)
-                raise ValueError(f"no notebook {name!r}; choose from {choices}")
-            chosen.update(each.id for each in fits)
-        if not chosen:
-            raise ValueError(f"--only is {only!r}; name at least one notebook, for instance 03,06")
-        return tuple(each for each in self.notebooks if each.id in chosen)
-
-
-def parse_notebook(row: dict[str, Any]) -> Notebook:
-    """Return the notebook that a row of course.toml describes; ValueError if a key is missing, unknown or wrong."""
-    wanted = set(Notebook.__dataclass_fields__)
-    name = row.get("id", "?")
-    if row.keys() != wanted:
-        missing, unknown = sorted(wanted - row.keys()), sorted(row.keys() - wanted)
-        raise ValueError(f"notebook {name!r} in course.toml: missing keys {missing}, unknown keys {unknown}")
-    if not (name[:2].isdigit() and name[2:3] == "_" and name[3:].isidentifier()):
-        raise ValueError(f"notebook {name!r} in course.toml: an id is two digits, an underscore and a topic")
-    if tuple(row["run_minutes"]) != PROFILES:
-        raise ValueError(f"notebook {name!r} in course.toml: run_minutes needs the profiles {PROFILES}")
-    for figure in row["figures"]:
-        if not figure.startswith("extra_"):
-            paper.reference(figure)  # raises for a figure that the paper does not have
-    for table in row["tables"]:
-        paper.table(table)
-    unknown = sorted(set(row["claims"]) - load_claims().keys())
-    if unknown:
-        raise ValueError(f"notebook {name!r} in course.toml: claims {unknown} are not in claims.toml")
-    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
-    return Notebook(**fields)
-
-
-def load_course(path: Path = COURSE_FILE) -> Course:
-    """Return the course that a TOML file describes.
-
-    Raises
-    ------
-    ValueError
-        An entry is incomplete, an id stands twice, or something is needed before it has been taught.
-    """
-    document = tomllib.loads(path.read_text(encoding="utf-8"))
-    notebooks = tuple(parse_notebook(row) for row in document["notebooks"])
-    for what in ("figures", "claims"):
-        ids = [each for notebook in notebooks for each in getattr(notebook, what)]
-        if len(ids) != len(set(ids)):
-            raise ValueError(f"{path.name}: {what} that stand twice: {sorted({i for i in ids if ids.count(i) > 1})}")
-    seen: list[str] = []
-    for notebook in notebooks:
-        if notebook.id in seen or not set(notebook.needs) <= set(seen):
-            raise ValueError(f"{path.name}: {notebook.id} stands twice or needs {notebook.needs} before they come")
-        seen.append(notebook.id)
-    return Course(document["title"], notebooks)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from microx_utils.errors import DataError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from microx_utils.course import Course
+    from microx_utils.manifest import Course
 
 DPI = 150
 SHORTEST_ALT = 20
@@ -198,7 +198,8 @@ def claims_table(rows: Mapping[str, Mapping[str, Any]], order: list[str]) -> str
         row = rows[name]
         low_high = f"{row['interval'][0]:.3f} to {row['interval'][1]:.3f}" if row["interval"] else "–"
         cells = [row["statement"], row["source"], row["paper"], row["ours"], low_high]
-        cells += [row[key] for key in ("n", "chance", "split", "data", "verdict")]
+        cells += [row[key] for key in ("n", "chance", "split", "data")]
+        cells.append(f"{row['verdict']}: {row['note']}" if row["note"] else row["verdict"])
         lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
     return "\n".join(lines) if len(lines) > 2 else "No claim has been recorded yet: run `microx figures`."
 

@@ -21,7 +21,7 @@ from nbclient.exceptions import CellControlSignal
 from papermill.exceptions import PapermillException, PapermillExecutionError
 
 from microx_utils import cache, figures, paths
-from microx_utils.course import Course
+from microx_utils.manifest import Course
 from microx_utils.profiles import get_profile
 
 PARAMETERS = ("profile", "data", "seed")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from microx_utils import cli, course, doctor, paths
+from microx_utils import cli, doctor, manifest, paths
 from tests.test_run_notebooks import a_course, write_notebook
 
 
@@ -51,7 +51,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / folder).mkdir()
         monkeypatch.setattr(paths, name, tmp_path / folder)
     monkeypatch.setattr(paths, "ROOT", tmp_path)
-    monkeypatch.setattr(course, "load_course", lambda: a_course("00_a", "01_b"))
+    monkeypatch.setattr(manifest, "load_course", lambda: a_course("00_a", "01_b"))
     return tmp_path
 
 

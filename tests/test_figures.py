@@ -11,8 +11,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from microx_utils import figures, paths
-from microx_utils.course import load_course
 from microx_utils.errors import DataError
+from microx_utils.manifest import load_course
 
 ROW: dict[str, Any] = {
     "title": "Metrics [a]",

@@ -12,8 +12,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from microx_utils import paths, run_notebooks
-from microx_utils.course import Course, Notebook
 from microx_utils.errors import DataError
+from microx_utils.manifest import Course, Notebook
 from microx_utils.run_notebooks import (
     NotebookError,
     check_notebook,

@@ -1,0 +1,225 @@
+"""The notebooks as shipped: what each must hold; then all of them, run from nothing in the smoke profile."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import nbformat
+import pytest
+
+from microx_utils import figures, paths
+from microx_utils.manifest import Notebook, load_course, time_line
+from microx_utils.run_notebooks import check_notebook, literal_parameters
+
+COURSE = load_course()
+RANDOM_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){0,4}")
+
+
+@pytest.fixture(params=COURSE.notebooks, ids=lambda notebook: notebook.id)
+def entry(request: pytest.FixtureRequest) -> Notebook:
+    return request.param
+
+
+@pytest.fixture
+def notebook(entry: Notebook) -> nbformat.NotebookNode:
+    path = paths.NOTEBOOKS / f"{entry.id}.ipynb"
+    assert path.is_file(), f"course.toml lists {entry.id}, notebooks/ does not have it"
+    loaded = nbformat.read(path, as_version=4)
+    nbformat.validate(loaded)
+    return loaded
+
+
+def code_cells(notebook: nbformat.NotebookNode) -> Iterator[tuple[str, ast.Module]]:
+    """Yield id and syntax tree of each code cell; a cell that is not plain Python is an error."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            yield cell.id, ast.parse(cell.source, filename=cell.id)
+
+
+def calls(notebook: nbformat.NotebookNode, name: str) -> Iterator[ast.Call]:
+    """Yield every call of a function or method of that name."""
+    for _, tree in code_cells(notebook):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and name in (getattr(node.func, "id", ""), getattr(node.func, "attr", "")):
+                yield node
+
+
+def first_arguments(notebook: nbformat.NotebookNode, name: str) -> tuple[set[str], bool]:
+    """Return the literal first arguments of a function's calls, and whether all calls have one."""
+    given = [call.args[0] if call.args else None for call in calls(notebook, name)]
+    literal = {arg.value for arg in given if isinstance(arg, ast.Constant) and isinstance(arg.value, str)}
+    return literal, all(isinstance(arg, ast.Constant) for arg in given)
+
+
+def headings(notebook: nbformat.NotebookNode) -> list[str]:
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    return [line for text in texts for line in text.splitlines() if line.startswith("#")]
+
+
+def test_course_and_folder_agree() -> None:
+    shipped = sorted(path.stem for path in paths.NOTEBOOKS.glob("*.ipynb"))
+    assert shipped == [entry.id for entry in COURSE.notebooks]
+
+
+def test_runs_with_the_three_parameters(entry: Notebook, notebook: nbformat.NotebookNode) -> None:
+    check_notebook(paths.NOTEBOOKS / f"{entry.id}.ipynb", {"profile": "smoke", "data": "sample", "seed": 0})
+    (cell,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    assert literal_parameters(cell.source) == {"profile": "class", "data": "sample", "seed": 0}
+
+
+def test_no_outputs_no_widget_state_no_random_ids(notebook: nbformat.NotebookNode) -> None:
+    assert "widgets" not in notebook.metadata
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+        assert not RANDOM_ID.fullmatch(cell.id), f"cell id {cell.id!r} would change with every regeneration"
+    ids = [cell.id for cell in notebook.cells]
+    assert len(ids) == len(set(ids))
+
+
+def test_opening(entry: Notebook, notebook: nbformat.NotebookNode) -> None:
+    first = notebook.cells[0]
+    assert first.cell_type == "markdown"
+    lines = first.source.splitlines()
+    assert lines[0] == f"# {entry.number} · {entry.title}"
+    assert any(line.startswith("**Paper** ") for line in lines)
+    assert any(line.startswith("**Needs** ") for line in lines)
+    assert "**You will learn**" in lines
+    assert 2 <= sum(line.startswith("- ") for line in lines) <= 6, "two to six things to learn"
+    assert time_line(entry) in lines, "run `microx gallery`, which fills the time in from course.toml"
+
+
+def test_lesson_is_opened_right_after_the_parameters(entry: Notebook, notebook: nbformat.NotebookNode) -> None:
+    codes = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert "parameters" in codes[0].metadata.get("tags", [])
+    assert f'course.open_lesson("{entry.id}", profile=profile, data=data, seed=seed)' in codes[1].source
+
+
+def test_closing(entry: Notebook, notebook: nbformat.NotebookNode) -> None:
+    titles = [line.lstrip("# ").lower() for line in headings(notebook)]
+    for wanted in ("recap", "limits", "exercises"):
+        assert wanted in titles, f"no heading {wanted!r}"
+    last = notebook.cells[-1]
+    assert last.cell_type == "markdown"
+    for neighbour in (COURSE.previous(entry.id), COURSE.next(entry.id)):
+        if neighbour is not None:
+            assert f"[{neighbour.number} · {neighbour.title}]({neighbour.id}.ipynb)" in last.source
+
+
+def test_links_lead_somewhere(notebook: nbformat.NotebookNode) -> None:
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            for target in re.findall(r"\]\(([^)#\s]+)", cell.source):
+                if not target.startswith(("http://", "https://", "attachment:")):
+                    assert (paths.NOTEBOOKS / target).exists(), f"{cell.id} links to {target}"
+
+
+def test_markdown_pictures_have_alt_text(notebook: nbformat.NotebookNode) -> None:
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            assert "![](" not in cell.source, cell.id
+            assert all("alt=" in tag for tag in re.findall(r"<img[^>]*>", cell.source)), cell.id
+
+
+def test_every_saved_figure_is_described_and_declared(entry: Notebook, notebook: nbformat.NotebookNode) -> None:
+    for call in calls(notebook, "save_figure"):
+        assert "alt" in [keyword.arg for keyword in call.keywords], f"line {call.lineno}: {ast.unparse(call)[:80]}"
+    saved, complete = first_arguments(notebook, "save_figure")
+    assert saved <= set(entry.figures), "declare them in course.toml"
+    if complete:
+        assert saved == set(entry.figures)
+
+
+def test_every_recorded_claim_is_declared(entry: Notebook, notebook: nbformat.NotebookNode) -> None:
+    recorded, complete = first_arguments(notebook, "record_claim")
+    assert recorded <= set(entry.claims), "declare them in course.toml"
+    if complete:
+        assert recorded == set(entry.claims)
+
+
+def test_exercises_have_solutions(notebook: nbformat.NotebookNode) -> None:
+    """Solutions stand after the exercises in cells tagged `solution`, which a student's version leaves out."""
+    tagged = [place for place, cell in enumerate(notebook.cells) if "solution" in cell.metadata.get("tags", [])]
+    (start,) = [
+        place
+        for place, cell in enumerate(notebook.cells)
+        if cell.cell_type == "markdown" and re.search(r"^#+ exercises$", cell.source, re.IGNORECASE | re.MULTILINE)
+    ]
+    assert tagged
+    assert max(tagged) > start
+
+
+@dataclass(frozen=True)
+class SmokeRun:
+    """What `microx figures --profile smoke` left behind, and when it began."""
+
+    outcome: subprocess.CompletedProcess[str]
+    began: float
+    times: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> SmokeRun:
+    """Run every notebook with empty caches."""
+    environment = os.environ | {"MICROX_PROCESSED": str(tmp_path_factory.mktemp("processed"))}
+    began = time.time()
+    outcome = subprocess.run(
+        [sys.executable, "-m", "microx_utils.cli", "figures", "--profile", "smoke"],
+        cwd=paths.ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=1400,
+    )
+    times = figures.read_json(paths.BUILD / "notebooks" / "smoke-sample" / "times.json")
+    return SmokeRun(outcome, began, times.get("notebooks", {}))
+
+
+@pytest.mark.notebooks
+@pytest.mark.timeout(1500)
+def test_all_notebooks_run_from_nothing(smoke: SmokeRun) -> None:
+    said = f"{smoke.outcome.stdout}\n{smoke.outcome.stderr}"
+    assert smoke.outcome.returncode == 0, said
+    assert {name: row["ok"] for name, row in smoke.times.items()} == {entry.id: True for entry in COURSE.notebooks}, (
+        said
+    )
+
+
+@pytest.mark.notebooks
+def test_every_declared_figure_was_drawn(smoke: SmokeRun, entry: Notebook) -> None:
+    folder = figures.output_folder("smoke", "sample")
+    rows = figures.read_figures(folder)
+    for name in entry.figures:
+        assert name in rows, f"{name} was not saved"
+        picture = folder / rows[name]["file"]
+        assert picture.stat().st_mtime > smoke.began - 2, f"{name} is from an earlier run"
+        assert (rows[name]["notebook"], rows[name]["profile"], rows[name]["data"]) == (entry.id, "smoke", "sample")
+
+
+@pytest.mark.notebooks
+def test_every_declared_claim_was_recorded(smoke: SmokeRun, entry: Notebook) -> None:
+    rows = figures.read_claims(figures.output_folder("smoke", "sample"))
+    assert set(entry.claims) <= rows.keys()
+    assert smoke.outcome.returncode == 0 or entry.claims == ()
+
+
+@pytest.mark.notebooks
+def test_executed_notebooks_are_quiet(smoke: SmokeRun, entry: Notebook) -> None:
+    """No warnings in what learners read, and a page for readers without Jupyter."""
+    folder = paths.BUILD / "notebooks" / "smoke-sample"
+    executed = json.loads((folder / f"{entry.id}.ipynb").read_text(encoding="utf-8"))
+    assert (folder / f"{entry.id}.html").stat().st_mtime > smoke.began - 2
+    for cell in executed["cells"]:
+        for output in cell.get("outputs", []):
+            assert output["output_type"] != "error", cell["id"]
+            if output.get("name") == "stderr":
+                assert "Warning" not in "".join(output["text"]), f"{cell['id']}: {''.join(output['text'])[:400]}"
