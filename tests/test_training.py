@@ -216,12 +216,9 @@ class Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize("after", [1, 2])
-def test_a_killed_run_goes_on_to_the_same_numbers(
-    after: int, finished: training.Run, store: CropStore, tmp_path: Path
-) -> None:
+def test_a_killed_run_goes_on_to_the_same_numbers(finished: training.Run, store: CropStore, tmp_path: Path) -> None:
     def kill(row: dict[str, float]) -> None:
-        if row["epoch"] == after:
+        if row["epoch"] == 2:
             raise Killed
 
     with pytest.raises(Killed):
@@ -229,7 +226,7 @@ def test_a_killed_run_goes_on_to_the_same_numbers(
     assert not (tmp_path / finished.folder.name).exists()  # nothing half-written under the final name
     trained: list[float] = []
     resumed = run(TINY, store, cache=tmp_path, progress=False, on_epoch=lambda row: trained.append(row["epoch"]))
-    assert trained == list(range(after + 1, 5))
+    assert trained == [3, 4]
     columns = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
     pd.testing.assert_frame_equal(resumed.history[columns], finished.history[columns], check_exact=True)
     pd.testing.assert_frame_equal(resumed.predictions, finished.predictions, check_exact=True)
@@ -297,7 +294,17 @@ def test_crops_of_another_size_are_refused(tmp_path: Path) -> None:
         run(TINY, fake_store(size=9), cache=tmp_path)
 
 
-def test_other_crops_are_another_run(finished: training.Run, tmp_path: Path) -> None:
-    other = run(change(epochs=1), fake_store(key="other"), cache=tmp_path, progress=False)
-    same_name = run(change(epochs=1), fake_store(key="fake"), cache=tmp_path, progress=False)
-    assert other.key != same_name.key
+def test_the_key_holds_crops_split_and_code(store: CropStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "_train", lambda *_, **__: None)
+    monkeypatch.setattr(training, "_open_run", lambda experiment, key, folder: key)
+    fewer = dataclasses.replace(store, clips=store.clips.iloc[:-7])
+    keys = [
+        run(TINY, store, cache=tmp_path),
+        run(TINY, dataclasses.replace(store, key="other"), cache=tmp_path),
+        run(TINY, fewer, cache=tmp_path),
+        run(change(seed=1), store, cache=tmp_path),
+        run(change(patience=3), store, cache=tmp_path),
+    ]
+    monkeypatch.setattr(training, "CODE_VERSION", -1)
+    keys.append(run(TINY, store, cache=tmp_path))
+    assert len(set(map(str, keys))) == len(keys)
