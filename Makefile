@@ -4,7 +4,7 @@
 PROFILE ?= class
 ONLY ?=
 DATA ?= sample
-# An interpreter of your choice, for instance `make test PYTHON=/opt/python3.12/bin/python3`
+# An interpreter of your choice to make .venv with, for instance `make test PYTHON=/opt/python3.12/bin/python3`
 PYTHON ?=
 
 VENV := .venv
