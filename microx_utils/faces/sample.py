@@ -5,14 +5,13 @@ import os
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from openpyxl import Workbook
+from openpyxl import Workbook, load_workbook
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from tqdm import tqdm
 
@@ -70,7 +69,7 @@ def make_sample(
                         future.result()
                         progress.update()
     write_annotations(target, plan)
-    if todo or not (target / TRUTH_FILE).exists():
+    if todo or not {clip.path for clip in plan} <= known:
         _write_truth(target, plan)
     shutil.rmtree(target / PARTS, ignore_errors=True)
     return target
@@ -204,8 +203,9 @@ def _gender(person: int) -> str:
 
 
 def _write_sheet(path: Path, table: list[tuple]) -> None:
+    if path.exists() and list(load_workbook(path).worksheets[0].values) == table:
+        return  # a workbook holds the time of its writing: don't change a file for that alone
     book = Workbook()
-    book.properties.created = book.properties.modified = datetime(2026, 1, 1)
     sheet = book.active
     if sheet is None:
         raise RuntimeError("a new workbook came without a sheet")

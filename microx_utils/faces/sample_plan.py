@@ -7,8 +7,9 @@ happy 708, sad 548) at about an eighth; see data/README.md.
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
-from ..labels import EMOTIONS
+from ..labels import EMOTIONS, emotion_of
 
 PLAN_SEED = 2026
 BAUM1_PEOPLE = range(22)
@@ -197,3 +198,19 @@ def _own(rng: np.random.Generator) -> list[PlannedClip]:
                     )
                 )
     return clips
+
+
+def count_clips(plan: list[PlannedClip]) -> pd.DataFrame:
+    """Return clips per corpus (rows) and class (columns), with clips outside the classes, people, frames, seconds."""
+    rows = {}
+    for corpus in ("BAUM-1a", "BAUM-1s", "BAUM-2", "own"):
+        clips = [clip for clip in plan if clip.corpus == corpus]
+        classes = [emotion_of(clip.label) if clip.label else None for clip in clips]
+        row: dict[str, int] = {emotion: classes.count(emotion) for emotion in EMOTIONS}
+        row["other"] = classes.count(None)
+        row["clips"] = len(clips)
+        row["people"] = len({clip.person for clip in clips})
+        row["frames"] = sum(clip.frames for clip in clips)
+        row["seconds"] = round(sum(clip.frames / clip.fps for clip in clips))
+        rows[corpus] = row
+    return pd.DataFrame.from_dict(rows, orient="index")
