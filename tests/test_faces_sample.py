@@ -97,6 +97,16 @@ def test_truth_of_a_pair_is_one_and_labels_fit() -> None:
     np.testing.assert_array_equal(masked.landmarks, load_truth("own/p03/happy_plain_1.mp4").landmarks)
 
 
+def test_truth_goes_with_resampled_frames() -> None:
+    clip = next(clip for clip in PLAN if clip.fps == 25)
+    truth = load_truth(clip.path)
+    _, times = read_frames(SAMPLE / clip.path, fps=30)
+    rows = truth.rows_at(times)
+    assert len(times) > len(truth) and rows[0] == 0 and rows[-1] == len(truth) - 1
+    assert set(np.diff(rows)) == {0, 1}
+    np.testing.assert_array_equal(truth.rows_at(np.arange(len(truth)) / 25), np.arange(len(truth)))
+
+
 def test_truth_is_found_by_any_path_to_the_clip(tmp_path: Path) -> None:
     clip = PLAN[0]
     whole = load_truth(SAMPLE / clip.path)

@@ -60,6 +60,14 @@ class GroundTruth:
     def __len__(self) -> int:
         return len(self.landmarks)
 
+    def rows_at(self, times) -> NDArray:
+        """Return the row (int, same shape) of the frame nearest to each time in seconds from the clip's start.
+
+        For frames resampled by `video.read_frames`: `truth.landmarks[truth.rows_at(times)]` goes with them.
+        """
+        rows = np.round(np.asarray(times) * self.fps).astype(int)
+        return np.clip(rows, 0, len(self) - 1)
+
 
 LANDMARK_STEP = 1 / 16
 """Pixels: stored landmarks are off by at most half of this."""
