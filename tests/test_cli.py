@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from notebook_factory import a_course, write_notebook
 
 from microx_utils import cli, doctor, manifest, paths
-from tests.test_run_notebooks import a_course, write_notebook
 
 
 def test_help_and_names_need_no_heavy_package() -> None:

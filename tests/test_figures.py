@@ -107,7 +107,7 @@ def test_same_figure_again_changes_no_byte(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from tests.test_figures import ROW, drawing
+from test_figures import ROW, drawing
 from microx_utils import figures
 folder, start = Path(sys.argv[1]), int(sys.argv[2])
 for number in range(start, start + 3):
@@ -118,7 +118,8 @@ for number in range(start, start + 3):
 
 def test_two_writers_at_once_lose_no_row(tmp_path: Path) -> None:
     writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), str(start)], cwd=paths.ROOT) for start in (0, 3)
+        subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), str(start)], cwd=Path(__file__).parent)
+        for start in (0, 3)
     ]
     assert [writer.wait(timeout=120) for writer in writers] == [0, 0]
     assert set(figures.read_figures(tmp_path)) == {f"extra_{number}" for number in range(6)}
@@ -128,7 +129,7 @@ def test_two_writers_at_once_lose_no_row(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tests.test_figures import ROW, drawing
+from test_figures import ROW, drawing
 from microx_utils import figures
 
 class Half:
@@ -144,7 +145,9 @@ figures.record_figure(Path(sys.argv[1]), "figure_09", Half(), ROW | {"caption": 
 def test_writer_killed_half_way_leaves_the_old_figure_whole(tmp_path: Path) -> None:
     path = figures.record_figure(tmp_path, "figure_09", drawing(), ROW)
     before = path.read_bytes()
-    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], cwd=paths.ROOT, timeout=120, check=False)
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path)], cwd=Path(__file__).parent, timeout=120, check=False
+    )
     assert killed.returncode == -9
     assert path.read_bytes() == before
     assert figures.read_figures(tmp_path)["figure_09"]["caption"] == "Happy is easiest."

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+from notebook_factory import GIVEN, GOOD, a_course, write_notebook
 
-from microx_utils import paths, run_notebooks
+from microx_utils import run_notebooks
 from microx_utils.errors import DataError
-from microx_utils.manifest import Course, Notebook
 from microx_utils.run_notebooks import (
     NotebookError,
     check_notebook,
@@ -23,25 +23,6 @@ from microx_utils.run_notebooks import (
     run_course,
     run_notebook,
 )
-
-GOOD = 'profile = "class"\ndata = "sample"\nseed = 0'
-GIVEN = {"profile": "smoke", "data": "sample", "seed": 0}
-
-
-def write_notebook(path: Path, *code: str, parameters: str | None = GOOD, kernel: bool = True) -> Path:
-    """Write a notebook: a heading, the parameters cell (unless None), then code cells."""
-    cells = [new_markdown_cell("# Title", id="title")]
-    if parameters is not None:
-        cells.append(new_code_cell(parameters, id="parameters", metadata={"tags": ["parameters"]}))
-    cells += [new_code_cell(source, id=f"code-{place}") for place, source in enumerate(code)]
-    spec = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}} if kernel else {}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(new_notebook(cells=cells, metadata=spec), path)
-    return path
-
-
-def a_course(*names: str) -> Course:
-    return Course("T", tuple(Notebook(name, name, "I", 1, {}, (), (), (), ()) for name in names))
 
 
 @pytest.fixture
@@ -218,7 +199,7 @@ def test_html_page_carries_the_alt_text(tmp_path: Path) -> None:
 RUNNER = """
 import sys
 from pathlib import Path
-from tests.test_run_notebooks import a_course
+from notebook_factory import a_course
 from microx_utils.run_notebooks import run_course
 folder = Path(sys.argv[1])
 results = run_course(a_course("00_a"), profile="smoke", data=str(folder / "people"), notebooks=folder / "n",
@@ -228,7 +209,7 @@ sys.exit(any(result.failure for result in results))
 
 
 def start(folder: Path) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, "-c", RUNNER, str(folder)], cwd=paths.ROOT)
+    return subprocess.Popen([sys.executable, "-c", RUNNER, str(folder)], cwd=Path(__file__).parent)
 
 
 def test_two_runs_at_once_both_succeed(tmp_path: Path, data: Path) -> None:
