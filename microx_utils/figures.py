@@ -23,7 +23,6 @@ SHORTEST_ALT = 20
 """Characters. Shorter alt text names a figure and does not describe it."""
 
 NAMED_PACKAGES = ("numpy", "matplotlib", "tensorflow", "keras", "opencv-python", "scikit-learn", "ai-edge-litert")
-README_BEGIN, README_END = "<!-- paper-vs-ours:begin -->", "<!-- paper-vs-ours:end -->"
 
 
 def data_folder(data: str) -> Path:
@@ -240,24 +239,32 @@ def _markdown_alt(text: str) -> str:
     return text.replace("[", "(").replace("]", ")")
 
 
-def between_markers(text: str, inner: str, *, path: Path) -> str:
-    """Return `text` with what stands between the paper-vs-ours markers replaced by `inner`.
+def between_markers(text: str, inner: str, *, path: Path, name: str = "paper-vs-ours") -> str:
+    """Return `text` with what stands between the markers `<!-- NAME:begin -->` and `:end -->` replaced by `inner`.
 
     Raises
     ------
     DataError
         The markers are missing, doubled or in the wrong order.
     """
-    if (
-        text.count(README_BEGIN) != 1
-        or text.count(README_END) != 1
-        or text.index(README_BEGIN) > text.index(README_END)
-    ):
-        remedy = f"Put one line {README_BEGIN} and, below it, one line {README_END}."
-        raise DataError(path, "the markers for the paper-vs-ours table are missing or doubled", remedy)
-    head, rest = text.split(README_BEGIN)
-    tail = rest.split(README_END)[1]
-    return f"{head}{README_BEGIN}\n{inner}\n{README_END}{tail}"
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        remedy = f"Put one line {begin} and, below it, one line {end}."
+        raise DataError(path, f"the markers for the {name} table are missing or doubled", remedy)
+    head, rest = text.split(begin)
+    tail = rest.split(end)[1]
+    return f"{head}{begin}\n{inner}\n{end}{tail}"
+
+
+def notebooks_table(course: "Course") -> str:
+    """Return the map of notebooks to the paper's sections, figures and tables in Markdown."""
+    lines = ["| notebook | the paper's | figures | tables | minutes |", "|---|---|---|---|---|"]
+    for notebook in course.notebooks:
+        drawn = ", ".join(str(int(name[-2:])) for name in notebook.figures if name.startswith("figure_"))
+        cells = [f"[{notebook.number} · {notebook.title}](notebooks/{notebook.id}.ipynb)", notebook.section]
+        cells += [drawn, ", ".join(map(str, notebook.tables)), str(notebook.study_minutes)]
+        lines.append("| " + " | ".join(cell or "–" for cell in cells) + " |")
+    return "\n".join(lines)
 
 
 def save_gallery(folder: Path, course: "Course", *, readme: Path | None = None) -> list[Path]:
@@ -266,7 +273,8 @@ def save_gallery(folder: Path, course: "Course", *, readme: Path | None = None) 
         pages = {folder / "README.md": gallery(folder, course)}
         if readme is not None:
             table = f"{claims_table(read_claims(folder), course.claims)}\n\n{READING_NOTE}"
-            pages[readme] = between_markers(readme.read_text(encoding="utf-8"), table, path=readme)
+            text = between_markers(readme.read_text(encoding="utf-8"), table, path=readme)
+            pages[readme] = between_markers(text, notebooks_table(course), path=readme, name="notebooks")
         changed = [page for page, text in pages.items() if not page.exists() or page.read_text("utf-8") != text]
         for page in changed:
             with cache.atomic_file(page) as temporary:

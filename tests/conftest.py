@@ -4,6 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+settings.register_profile("microx", deadline=None)  # a busy machine is slow, not wrong
+settings.load_profile("microx")
 
 OPENFACE_DATA = Path(__file__).parent / "data" / "openface"
 

@@ -93,7 +93,7 @@ def test_a_wink_shows_in_the_persons_eye(unit: str, winking: str, open_eye: str)
     assert PAPER_NAMES[open_eye] == winking  # the paper would name the other one
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     scale=st.floats(0.4, 1.2),
     x=st.floats(110, 146),
@@ -118,7 +118,7 @@ def test_every_pixel_comes_from_its_place(
         assert np.abs(crop[..., :2] - place)[inside].max(initial=0) <= 1.0
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(dx=st.integers(-40, 40), dy=st.integers(-40, 40), style=st.sampled_from(STYLES))
 def test_moving_face_and_points_leaves_crops(
     portrait: np.ndarray, portrait_points: np.ndarray, dx: int, dy: int, style: Style
@@ -131,7 +131,7 @@ def test_moving_face_and_points_leaves_crops(
     assert np.abs(after.astype(int) - before).max() <= 1
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(angle=st.floats(-45, 45), scale=st.floats(0.8, 1.6))
 def test_turning_face_and_points_leaves_aligned_crops(
     portrait: np.ndarray, portrait_points: np.ndarray, angle: float, scale: float

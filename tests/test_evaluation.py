@@ -81,7 +81,7 @@ def test_agrees_with_scikit_learn_when_every_class_is_there():
     assert result["uar"] == pytest.approx(metrics.balanced_accuracy_score(true, guess))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**16))
 def test_properties(seed):
     rng = np.random.default_rng(seed)

@@ -181,15 +181,20 @@ def test_gallery_before_the_first_run(tmp_path: Path) -> None:
     assert "No claim has been recorded yet" in figures.gallery(tmp_path, load_course())
 
 
-def test_readme_keeps_its_text_around_the_table(tmp_path: Path) -> None:
+BEGIN, END = "<!-- paper-vs-ours:begin -->", "<!-- paper-vs-ours:end -->"
+
+
+def test_readme_keeps_its_text_around_the_tables(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
-    readme.write_text(f"# Top\n\n{figures.README_BEGIN}\nold\n{figures.README_END}\n\nBottom\n", encoding="utf-8")
+    notebooks = "<!-- notebooks:begin -->\nold\n<!-- notebooks:end -->"
+    readme.write_text(f"# Top\n\n{BEGIN}\nold\n{END}\n\n{notebooks}\n\nBottom\n", encoding="utf-8")
     figures.record_claim(tmp_path / "out", "table_1_accuracy", claim())
     changed = figures.save_gallery(tmp_path / "out", load_course(), readme=readme)
     assert changed == [tmp_path / "out" / "README.md", readme]
     text = readme.read_text(encoding="utf-8")
-    assert text.startswith(f"# Top\n\n{figures.README_BEGIN}\n| claim")
-    assert text.endswith(f"{figures.README_END}\n\nBottom\n")
+    assert text.startswith(f"# Top\n\n{BEGIN}\n| claim")
+    assert text.endswith("<!-- notebooks:end -->\n\nBottom\n")
+    assert "[06 · Evaluation](notebooks/06_evaluation.ipynb)" in text
     assert "old" not in text
     assert figures.save_gallery(tmp_path / "out", load_course(), readme=readme) == []
 
@@ -198,9 +203,9 @@ def test_readme_keeps_its_text_around_the_table(tmp_path: Path) -> None:
     "text",
     [
         "no markers",
-        figures.README_BEGIN,
-        f"{figures.README_END} {figures.README_BEGIN}",
-        f"{figures.README_BEGIN} {figures.README_BEGIN} {figures.README_END}",
+        BEGIN,
+        f"{END} {BEGIN}",
+        f"{BEGIN} {BEGIN} {END}",
     ],
 )
 def test_readme_without_a_place_for_the_table(text: str) -> None:
@@ -221,6 +226,6 @@ def test_committed_pages_are_what_the_manifest_makes() -> None:
         assert digest == row["sha256"], name
     readme = (paths.ROOT / "README.md").read_text(encoding="utf-8")
     table = figures.claims_table(figures.read_claims(paths.FIGURES), course.claims)
-    assert readme == figures.between_markers(
-        readme, f"{table}\n\n{figures.READING_NOTE}", path=paths.ROOT / "README.md"
-    )
+    where = paths.ROOT / "README.md"
+    assert readme == figures.between_markers(readme, f"{table}\n\n{figures.READING_NOTE}", path=where)
+    assert readme == figures.between_markers(readme, figures.notebooks_table(course), path=where, name="notebooks")

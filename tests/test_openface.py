@@ -65,7 +65,7 @@ def test_frames_without_a_face_keep_their_rows(openface_data: Path) -> None:
     assert action_units(table).shape == (20, 0)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(
     points=hnp.arrays(np.float64, st.tuples(st.integers(1, 5), st.just(68), st.just(2)), elements=st.floats(-1e4, 1e4)),
     data=st.data(),
@@ -141,7 +141,7 @@ def test_missing_file(tmp_path: Path) -> None:
         read_openface_csv(tmp_path / "none.csv")
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(cut=st.integers(1, 11_000))
 def test_a_cut_file_is_never_read_as_longer_than_it_is(
     openface_data: Path, tmp_path_factory: pytest.TempPathFactory, cut: int

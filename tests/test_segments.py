@@ -64,7 +64,7 @@ def many_segments():
     return sg.make_segments(clip_table([40] * 140, subjects=20))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**31 - 1), rule=st.sampled_from(["subject", "clip"]))
 def test_nobody_stands_on_two_sides(many_segments, seed, rule):
     split = sg.split_segments(many_segments, by=rule, seed=seed)
