@@ -22,6 +22,7 @@ from papermill.exceptions import PapermillException, PapermillExecutionError
 
 from microx_utils import cache, figures, paths
 from microx_utils.manifest import Course
+from microx_utils.pages import save_html, tidy_outputs
 from microx_utils.profiles import get_profile
 
 PARAMETERS = ("profile", "data", "seed")
@@ -35,7 +36,6 @@ KERNEL_ENVIRONMENT = {
 }
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
-SAVED_FIGURE = re.compile(r"""save_figure\(\s*["'](\w+)["']""")
 
 
 class NotebookError(ValueError):
@@ -132,20 +132,31 @@ def check_notebook(path: Path, parameters: Mapping[str, Any]) -> None:
             raise ValueError(f"parameter {name!r} is of type {wanted} in the notebook; {value!r} is {given}")
 
 
+KERNEL = """
+import os
+log = os.open({log!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+os.dup2(log, 1)
+os.dup2(log, 2)
+from ipykernel.kernelapp import launch_new_instance
+launch_new_instance()
+"""
+"""Starts a kernel whose own prints, mostly TensorFlow's C++ logs, go to a file and not into our progress lines."""
+
+
 @contextmanager
-def own_kernel() -> Iterator[str]:
+def own_kernel(log: Path) -> Iterator[str]:
     """Yield the name of a kernel that runs this very interpreter, whatever kernels are installed or not.
 
     The kernel is called python3, so that executed notebooks open anywhere. It ignores the reader's IPython
-    start-up files and keeps no history, which two runs at once would fight over.
+    start-up files and keeps no history, which two runs at once would fight over. What it prints outside of cells
+    goes to `log`.
     """
     with tempfile.TemporaryDirectory(prefix="microx-kernel-") as name:
         folder = Path(name)
         spec = {
             "argv": [
-                *(sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"),
+                *(sys.executable, "-c", KERNEL.format(log=str(log)), "-f", "{connection_file}"),
                 "--HistoryManager.enabled=False",
-                "--log-level=ERROR",  # it warns of TCP on every start; kernels listen to this machine only
             ],
             "display_name": "Python 3",
             "language": "python",
@@ -177,80 +188,47 @@ def _stopped_at(executed: Path) -> int | None:
     return last
 
 
-def _failure(error: Exception, executed: Path) -> Failure:
+def _failure(error: Exception, executed: Path, log: Path) -> Failure:
     if isinstance(error, PapermillExecutionError):
-        text = ANSI.sub("", "\n".join(error.traceback))
+        text = "\n".join(error.traceback)
         what = f"{error.ename}: {error.evalue}"
-    else:
-        text = "".join(traceback.format_exception(error))
+    else:  # the kernel died or hung: its last words are all there is
+        last_words = log.read_text(encoding="utf-8", errors="replace")[-2000:] if log.exists() else ""
+        text = "".join(traceback.format_exception(error)) + last_words
         what = f"{type(error).__name__}: {error}"
-    return Failure(_stopped_at(executed) if executed.exists() else None, ANSI.sub("", what), text)
+    return Failure(_stopped_at(executed) if executed.exists() else None, ANSI.sub("", what), ANSI.sub("", text))
 
 
-def run_notebook(source: Path, target: Path, parameters: Mapping[str, Any], *, kernel: str) -> Failure | None:
+def run_notebook(source: Path, target: Path, parameters: Mapping[str, Any]) -> Failure | None:
     """Run one notebook and write it, executed, to `target`, whole or not at all; return its failure, if any.
 
     The notebook runs in its own folder, as it does when a reader opens it. `source` is not changed.
     """
     with tempfile.TemporaryDirectory(prefix="microx-run-") as name:
         # papermill saves after every cell and fills {braces} in paths, so it works on copies under a plain name
-        given, executed = Path(name) / "given.ipynb", Path(name) / "executed.ipynb"
+        given, executed, log = (Path(name) / each for each in ("given.ipynb", "executed.ipynb", "kernel.log"))
         shutil.copyfile(source, given)
         failure = None
-        try:
-            papermill.execute_notebook(
-                given,
-                executed,
-                dict(parameters),
-                kernel_name=kernel,
-                language="python",
-                progress_bar=False,
-                cwd=source.parent,
-            )
-        except (PapermillException, CellControlSignal, RuntimeError, TimeoutError) as error:
-            failure = _failure(error, executed)
+        with own_kernel(log) as kernel:
+            try:
+                papermill.execute_notebook(
+                    given,
+                    executed,
+                    dict(parameters),
+                    kernel_name=kernel,
+                    language="python",
+                    progress_bar=False,
+                    cwd=source.parent,
+                )
+            except (PapermillException, CellControlSignal, RuntimeError, TimeoutError) as error:
+                failure = _failure(error, executed, log)
         if executed.exists():
             notebook = nbformat.read(executed, as_version=4)
+            tidy_outputs(notebook)
             notebook.metadata["papermill"].update(input_path=source.name, output_path=target.name)
             with cache.atomic_file(target) as temporary:
                 nbformat.write(notebook, temporary)
     return failure
-
-
-PAGE = """
-{%- extends "index.html.j2" -%}
-{%- block data_png -%}
-<div class="jp-RenderedImage jp-OutputArea-output">
-<img src="data:image/png;base64,{{ output.data["image/png"] | escape_html }}"
-{%- set alt = output | get_metadata("alt", "image/png") %}{% if alt %} alt="{{ alt | escape_html }}"{% endif %}>
-</div>
-{%- endblock data_png -%}
-"""
-"""nbconvert's own page leaves alt text out."""
-
-
-def describe_images(notebook: nbformat.NotebookNode, alts: Mapping[str, str]) -> None:
-    """Give the pictures that cells show the alt text they saved them with, in order, for the HTML page."""
-    for cell in notebook.cells:
-        if cell.cell_type != "code":
-            continue
-        texts = iter(SAVED_FIGURE.findall(cell.source))
-        for output in cell.outputs:
-            if "image/png" in output.get("data", {}) and (figure := next(texts, "")) in alts:
-                output.metadata.setdefault("image/png", {})["alt"] = alts[figure]
-
-
-def save_html(executed: Path, page: Path, *, alts: Mapping[str, str]) -> None:
-    """Write an executed notebook as one HTML page that needs no other file."""
-    from jinja2 import DictLoader
-    from nbconvert import HTMLExporter
-
-    notebook = nbformat.read(executed, as_version=4)
-    describe_images(notebook, alts)
-    exporter = HTMLExporter(extra_loaders=[DictLoader({"page.html.j2": PAGE})], template_file="page.html.j2")
-    text, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": executed.stem}})
-    with cache.atomic_file(page) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 def _record_time(path: Path, result: Result) -> None:
@@ -308,20 +286,18 @@ def run_course(
     folder = build / "notebooks" / f"{profile}-{name}"
     folder.mkdir(parents=True, exist_ok=True)
     results = []
-    with own_kernel() as kernel:
-        for place, entry in enumerate(chosen, start=1):
-            executed = folder / f"{entry.id}.ipynb"
-            started = time.perf_counter()
-            failure = run_notebook(notebooks / executed.name, executed, parameters, kernel=kernel)
-            result = Result(entry.id, time.perf_counter() - started, failure)
-            results.append(result)
-            _record_time(folder / "times.json", result)
-            alts = {
-                figure: row["alt"]
-                for figure, row in figures.read_figures(figures.output_folder(profile, where)).items()
-            }
-            if executed.exists():
-                save_html(executed, executed.with_suffix(".html"), alts=alts)
-            state = "ok" if failure is None else f"FAILED in cell {failure.cell}: {failure.error}"
-            say(f"[{place}/{len(chosen)}] {entry.id:<28} {result.seconds:7.1f} s  {state}")
+    for place, entry in enumerate(chosen, start=1):
+        executed = folder / f"{entry.id}.ipynb"
+        started = time.perf_counter()
+        failure = run_notebook(notebooks / executed.name, executed, parameters)
+        result = Result(entry.id, time.perf_counter() - started, failure)
+        results.append(result)
+        _record_time(folder / "times.json", result)
+        alts = {
+            figure: row["alt"] for figure, row in figures.read_figures(figures.output_folder(profile, where)).items()
+        }
+        if executed.exists():
+            save_html(executed, executed.with_suffix(".html"), alts=alts)
+        state = "ok" if failure is None else f"FAILED in cell {failure.cell}: {failure.error}"
+        say(f"[{place}/{len(chosen)}] {entry.id:<28} {result.seconds:7.1f} s  {state}")
     return results

@@ -12,12 +12,11 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from notebook_factory import GIVEN, GOOD, a_course, write_notebook
 
-from microx_utils import run_notebooks
 from microx_utils.errors import DataError
+from microx_utils.pages import describe_images, save_html, tidy_outputs
 from microx_utils.run_notebooks import (
     NotebookError,
     check_notebook,
-    describe_images,
     literal_parameters,
     own_kernel,
     run_course,
@@ -154,12 +153,12 @@ def test_a_failing_notebook_is_named_and_the_others_run(tmp_path: Path, data: Pa
 
 
 def test_a_kernel_that_dies_is_a_failure_too(tmp_path: Path) -> None:
-    source = write_notebook(tmp_path / "a.ipynb", "1", "import os; os._exit(3)")
-    with own_kernel() as kernel:
-        failure = run_notebook(source, tmp_path / "out" / "a.ipynb", GIVEN, kernel=kernel)
+    source = write_notebook(tmp_path / "a.ipynb", "1", "import os; os.write(2, b'out of memory'); os._exit(3)")
+    failure = run_notebook(source, tmp_path / "out" / "a.ipynb", GIVEN)
     assert failure is not None
     assert failure.cell == 4
     assert "DeadKernelError" in failure.error
+    assert failure.traceback.endswith("out of memory")
 
 
 def test_own_kernel_wins_over_an_installed_one_and_leaves_no_trace(
@@ -171,9 +170,27 @@ def test_own_kernel_wins_over_an_installed_one_and_leaves_no_trace(
     installed.parent.mkdir(parents=True)
     installed.write_text('{"argv": ["/no/such/python"], "display_name": "x", "language": "python"}', encoding="utf-8")
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
-    with own_kernel() as kernel:
+    with own_kernel(tmp_path / "log") as kernel:
         assert KernelSpecManager().get_kernel_spec(kernel).argv[0] == sys.executable
     assert os.environ["JUPYTER_PATH"] == str(tmp_path)
+
+
+def test_progress_bars_keep_their_last_state_and_start_up_logs_go() -> None:
+    log = (
+        "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
+        "I0000 00:00:1795384415.162726    2029 port.cc:153] oneDNN custom operations are on.\n"
+    )
+    bar = [new_output("stream", name="stderr", text=f"\rclips: {share}%") for share in (0, 50, 100)]
+    cells = [
+        new_code_cell("a", outputs=[new_output("stream", name="stderr", text=log)]),
+        new_code_cell(
+            "b", outputs=[*bar, new_output("stream", name="stderr", text="\n"), new_output("stream", text="I3\n")]
+        ),
+    ]
+    notebook = nbformat.from_dict(new_notebook(cells=cells))
+    tidy_outputs(notebook)
+    assert notebook.cells[0].outputs == []
+    assert [output.text for output in notebook.cells[1].outputs] == ["clips: 100%\n", "I3\n"]
 
 
 def test_pictures_get_their_alt_text_in_order() -> None:
@@ -192,7 +209,7 @@ def test_html_page_carries_the_alt_text(tmp_path: Path) -> None:
     pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="  # 1 px
     cell = new_code_cell("save_figure('figure_07')", outputs=[new_output("display_data", data={"image/png": pixel})])
     nbformat.write(new_notebook(cells=[cell]), tmp_path / "a.ipynb")
-    run_notebooks.save_html(tmp_path / "a.ipynb", tmp_path / "a.html", alts={"figure_07": "Two rising lines."})
+    save_html(tmp_path / "a.ipynb", tmp_path / "a.html", alts={"figure_07": "Two rising lines."})
     assert 'alt="Two rising lines."' in (tmp_path / "a.html").read_text(encoding="utf-8")
 
 
