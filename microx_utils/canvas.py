@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from microx_utils.style import INK, MUTED, WIDTH, write_head
@@ -22,6 +23,8 @@ FILL = {  # pale, so that text on them stays readable
 def new_canvas(height: float, title: str = "", caption: str = "") -> Axes:
     """Return empty Axes that fill a figure of page width; its data coordinates are inches from the lower left."""
     figure = plt.figure(figsize=(WIDTH, height), layout="none")
+    # with no engine at all, saving with a tight box would bring back the style's constrained layout
+    figure.set_layout_engine(PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=False))
     ax = figure.add_axes((0, 0, 1, 1))
     ax.set(xlim=(0, WIDTH), ylim=(0, height), aspect="equal")
     ax.axis("off")

@@ -197,7 +197,7 @@ def read_annotations(sheet: Path, *, codes: dict[int, str]) -> pd.DataFrame:
     )
 
 
-def _code_note(label: str, code: object, codes: dict[int, str]) -> str:
+def _code_note(label: str, code: str | float | None, codes: dict[int, str]) -> str:
     if code is None or pd.isna(code):
         return ""
     try:

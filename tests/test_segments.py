@@ -161,7 +161,12 @@ def test_killed_build_goes_on_and_is_never_taken_for_whole(processed, clips, tmp
     assert not [path for path in (processed / "stores").iterdir() if path.is_dir() and path.suffix != ".building"]
 
     written = []
-    monkeypatch.setattr(sg, "_write_crops", lambda path, *args: (written.append(path), write_crops(path, *args)))
+
+    def noted(path, *args):
+        written.append(path)
+        write_crops(path, *args)
+
+    monkeypatch.setattr(sg, "_write_crops", noted)
     store = sg.crop_store(clips, size=16, max_frames=12, jobs=1)
     assert written == [str(tmp_path / "second.mp4")]  # the first clip's crops were kept
     np.testing.assert_array_equal(store.crops[:12], store.crops[12:])

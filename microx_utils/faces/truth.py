@@ -65,7 +65,7 @@ class GroundTruth:
 
         For frames resampled by `video.read_frames`: `truth.landmarks[truth.rows_at(times)]` goes with them.
         """
-        rows = np.round(np.asarray(times) * self.fps).astype(int)
+        rows = np.ceil(np.asarray(times) * self.fps - 0.5 - 1e-3).astype(int)  # the earlier of two, as in `video`
         return np.clip(rows, 0, len(self) - 1)
 
 
