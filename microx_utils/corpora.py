@@ -11,6 +11,7 @@ Layouts are those of the distributed archives, as far as public loaders show the
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
@@ -22,6 +23,7 @@ from microx_utils.labels import emotion_of
 from microx_utils.paths import SAMPLE
 
 CLIP_COLUMNS = ["clip_id", "corpus", "subject", "emotion", "source_label", "path", "condition", "split_group", "note"]
+ROW_COLUMNS = [*CLIP_COLUMNS[:-1], "reason", "note"]
 EXCLUDED_COLUMNS = ["corpus", "clip_id", "path", "source_label", "reason"]
 VIDEO_SUFFIXES = {".mp4", ".avi", ".mov", ".flv", ".mkv"}
 
@@ -119,30 +121,33 @@ def read_baum1(folder: Path, part: str) -> pd.DataFrame:
     corpus = f"BAUM-1{part}"
     sheet = _only_file(folder, f"Annotations_BAUM1{part}.xlsx")
     annotations = read_annotations(sheet, codes=BAUM1A_CODES if part == "a" else BAUM1S_CODES)
-    videos = {}
+    videos: dict[str, list[Path]] = {}
     for top in sorted(folder.iterdir()):
         # "BAUM1a_MP4_all" in one distribution, "BAUM1a_MP4 - All" in another
         if top.is_dir() and _names_baum1(top, part):
-            videos.update({path.stem.upper(): path for path in _videos(top)})
+            for path in _videos(top):
+                videos.setdefault(path.stem.upper(), []).append(path)
     return _merge(corpus, annotations, videos, group="BAUM-1")
 
 
 def read_baum2(folder: Path) -> pd.DataFrame:
     """Return clip rows of BAUM-2. Videos stand as `<any>/S001/avi/001.<suffix>`; clip S001_001 is that file."""
     annotations = read_annotations(_only_file(folder, "Annotations.xlsx"), codes=BAUM2_CODES)
-    videos = {}
+    videos: dict[str, list[Path]] = {}
     for path in _videos(folder):
         subject = next((part for part in reversed(path.parts[:-1]) if re.fullmatch(r"S\d+", part, re.IGNORECASE)), None)
         if subject:
             number = path.stem.split("_")[-1]
-            videos[f"{subject}_{number}".upper()] = path
+            videos.setdefault(f"{subject}_{number}".upper(), []).append(path)
     return _merge("BAUM-2", annotations, videos, group="BAUM-2")
 
 
 def read_own(folder: Path) -> pd.DataFrame:
     """Return clip rows of one's own recordings: `<person>/<emotion>_<plain|mask>_<n>.mp4` (paper, section V.F)."""
     rows = []
-    for path in _videos(folder):
+    files = list(_videos(folder))
+    names = Counter((path.parent.name, path.stem) for path in files)
+    for path in files:
         person = path.parent.name
         match = re.fullmatch(r"([a-z]+)_(plain|mask)_(\d+)", path.stem.lower())
         clip_id = f"{person}_{path.stem}"
@@ -152,8 +157,10 @@ def read_own(folder: Path) -> pd.DataFrame:
             continue
         label, condition, _ = match.groups()
         emotion, reason = _class_of(label)
+        if names[person, path.stem] > 1:
+            reason = "two files for one clip"
         rows.append(_row("own", clip_id, person, label, emotion, path, condition, "own", reason))
-    return pd.DataFrame(rows)
+    return _frame(rows)
 
 
 def read_annotations(sheet: Path, *, codes: dict[int, str]) -> pd.DataFrame:
@@ -209,25 +216,34 @@ def _code_note(label: str, code: str | float | None, codes: dict[int, str]) -> s
     return ""
 
 
-def _merge(corpus: str, annotations: pd.DataFrame, videos: dict[str, Path], *, group: str) -> pd.DataFrame:
-    """Join the sheet and the files on the clip's name; each side's leftovers become exclusions."""
+def _merge(corpus: str, annotations: pd.DataFrame, videos: dict[str, list[Path]], *, group: str) -> pd.DataFrame:
+    """Join the sheet and the files on the clip's name; leftovers of either side and ambiguous names are exclusions."""
     rows = []
     twice = set(annotations.loc[annotations.duplicated("clip_id", keep=False), "clip_id"])
     for clip_id, label, note in annotations.itertuples(index=False):
-        path = videos.get(clip_id)
+        files = videos.get(clip_id, [])
+        if len(files) > 1:
+            continue  # listed below, one row a file
         subject = clip_id.split("_")[0]
         emotion, reason = _class_of(label)
-        if path is None:
+        if not files:
             reason = "annotation row without a clip"
         elif clip_id in twice:
             reason = "two annotation rows for one clip"
+        path = files[0] if files else None
         rows.append(_row(corpus, clip_id, subject, label, emotion, path, "plain", group, reason, note))
-    annotated = set(annotations["clip_id"])
-    for clip_id, path in videos.items():
-        if clip_id not in annotated:
-            reason = "clip without an annotation row"
-            rows.append(_row(corpus, clip_id, clip_id.split("_")[0], path=path, group=group, reason=reason))
-    return pd.DataFrame(rows)
+    labels = dict(zip(annotations["clip_id"], annotations["source_label"], strict=True))
+    for clip_id, files in videos.items():
+        if len(files) == 1 and clip_id in labels:
+            continue
+        reason = "two files for one clip" if len(files) > 1 else "clip without an annotation row"
+        subject, label = clip_id.split("_")[0], labels.get(clip_id, "")
+        rows += [_row(corpus, clip_id, subject, label, path=path, group=group, reason=reason) for path in files]
+    return _frame(rows)
+
+
+def _frame(rows: list[dict[str, str]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=ROW_COLUMNS)  # a corpus without files has no rows, but these columns
 
 
 def _present(corpus: str, folder: Path) -> bool:

@@ -105,6 +105,38 @@ def test_two_rows_for_one_clip_are_excluded(tmp_path):
     assert set(excluded["reason"]) == {"two annotation rows for one clip"}
 
 
+def test_two_files_for_one_clip_are_excluded_both(baum1):
+    folder = baum1 / "BAUM-1" / "BAUM1a_MP4_all"
+    touch(folder / "copy" / "s001_001.MP4")  # another spelling of S001_001
+    touch(baum1 / "BAUM-2" / "S001" / "avi" / "001.avi")
+    touch(baum1 / "BAUM-2" / "S001" / "avi" / "001.mp4")
+    touch(baum1 / "BAUM-2" / "S001" / "avi" / "002.avi")
+    write_sheet(baum1 / "BAUM-2" / "Annotations.xlsx", [("S001_001", "Angry", 1), ("S001_002", "Fear", 4)])
+    clips, excluded = corpora.load_clips(baum1)
+    assert clips["clip_id"].to_list() == ["BAUM-1a/S001_002", "BAUM-1s/S001_004", "BAUM-2/S001_002"]
+    twice = excluded[excluded["reason"] == "two files for one clip"]
+    assert twice["clip_id"].to_list() == ["BAUM-1a/S001_001"] * 2 + ["BAUM-2/S001_001"] * 2
+    assert {Path(path).name for path in twice["path"]} == {"S001_001.mp4", "s001_001.MP4", "001.avi", "001.mp4"}
+    assert twice["source_label"].to_list() == ["anger", "anger", "angry", "angry"]
+
+
+def test_one_take_in_two_files_of_ones_own(tmp_path):
+    for name in ("happy_mask_1.mp4", "happy_mask_1.mov", "sad_mask_1.mp4"):
+        touch(tmp_path / "own" / "p01" / name)
+    clips, excluded = corpora.load_clips(tmp_path, corpora=["own"])
+    assert clips["clip_id"].to_list() == ["own/p01_sad_mask_1"]
+    assert excluded["reason"].to_list() == ["two files for one clip"] * 2
+
+
+@pytest.mark.parametrize("corpus", ["own", "BAUM-2"])
+def test_empty_corpus_holds_no_usable_clip(tmp_path, corpus):
+    (tmp_path / corpus).mkdir()
+    if corpus == "BAUM-2":
+        write_sheet(tmp_path / corpus / "Annotations.xlsx", [])
+    with pytest.raises(DataError, match="no usable clip"):
+        corpora.load_clips(tmp_path, corpora=[corpus])
+
+
 def test_missing_folder_says_what_is_expected(tmp_path):
     with pytest.raises(DataError, match=r"does not exist.*(?s:.*)BAUM1a_MP4_all/s001/S001_001\.mp4"):
         corpora.load_clips(tmp_path / "nowhere")
