@@ -1,6 +1,7 @@
 """All-or-nothing writes: what is under its final name is whole."""
 
 import multiprocessing
+import threading
 import time
 
 import pytest
@@ -52,6 +53,37 @@ def test_killed_writer_leaves_no_file_under_the_final_name(tmp_path):
     writer.kill()
     writer.join()
     assert not target.exists()
+
+
+def _hold(target, held, release):
+    with cache.lock(target):
+        held.set()
+        release.wait(60)
+
+
+def test_who_waits_for_a_lock_says_so_once(tmp_path, capfd):
+    target = tmp_path / "run"
+    context = multiprocessing.get_context("spawn")
+    held, release = context.Event(), context.Event()
+    holder = context.Process(target=_hold, args=(target, held, release))
+    holder.start()
+    assert held.wait(30)
+    entered = threading.Event()
+
+    def wait():
+        with cache.lock(target, patience=0.1):
+            entered.set()
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    assert not entered.wait(0.5)  # nobody enters while the other process holds it
+    release.set()
+    waiter.join(30)
+    holder.join(30)
+    assert entered.is_set()
+    with cache.lock(target, patience=0.1):  # free again, and nothing said
+        pass
+    assert capfd.readouterr().err == f"waiting for another run on {target}\n"
 
 
 def test_keys_follow_content(tmp_path):
