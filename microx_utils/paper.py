@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 PAPER_FILE = Path(__file__).with_name("paper.toml")
-TITLE = "MicroX Emotion Recognition"
 
 
 @cache
