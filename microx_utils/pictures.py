@@ -29,7 +29,7 @@ CUES: dict[str, dict[str, str]] = {
     "anger": {
         "brows": "lowered and\ndrawn together\n(AU 4)",
         "eyes": "lids tight,\na hard stare\n(AU 5, 7)",
-        "nose": "nostrils wide\n(AU 38)",
+        "nose": "hardly wrinkled\n(AU 9)",
         "lips": "pressed or\ntightened\n(AU 23, 24)",
     },
     "contempt": {
