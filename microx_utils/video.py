@@ -49,7 +49,7 @@ def probe_video(path: str | PathLike[str]) -> VideoInfo:
     Raises
     ------
     DataError
-        Missing, empty, cut short, not a video, or no frame in it.
+        Missing, empty, cut short (MP4, Matroska and AVI say how long they are), not a video, or no frame in it.
     """
     path = Path(path)
     capture = _open(path)
@@ -96,8 +96,9 @@ def iter_frames(path: str | PathLike[str], *, fps: float = FPS) -> Iterator[tupl
     Raises
     ------
     DataError
-        Missing, empty, cut short, not a video, or damaged so that a tenth of its frames don't decode. What can be
-        told from the file's outside is raised by the call, what only decoding shows when iteration gets there.
+        Missing, empty, cut short (MP4, Matroska, AVI), not a video, or damaged so that a tenth of its frames don't
+        decode (MP4; other formats don't count their frames reliably). What can be told from the file's outside is
+        raised by the call, what only decoding shows when iteration gets there.
     """
     if not fps > 0:
         raise ValueError(f"fps is {fps}, and has to be above 0")
@@ -171,7 +172,7 @@ def _open(path: Path) -> cv2.VideoCapture:
     size = path.stat().st_size
     if not size:
         raise DataError(path, "is empty (0 bytes)", "Copy the file again from its source.")
-    if _is_mp4(path) and (wanted := _mp4_size(path, size)) > size:
+    if (wanted := _stated_size(path, size)) > size:
         raise DataError(path, f"is cut short: {size:,} bytes, its parts add to at least {wanted:,}", _REENCODE)
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     if not capture.isOpened():
@@ -183,6 +184,30 @@ def _open(path: Path) -> cv2.VideoCapture:
 def _is_mp4(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(8)[4:] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+
+
+def _stated_size(path: Path, size: int) -> int:
+    """Return how many bytes a file says that it has: more than `size` where an MP4, Matroska or AVI file was cut.
+
+    Where a file doesn't say (other formats, live recordings), `size`.
+    """
+    if _is_mp4(path):
+        return _mp4_size(path, size)
+    with path.open("rb") as file:
+        start = file.read(256)  # Matroska's header has some 40 bytes
+    if start[:4] == b"RIFF":
+        return 8 + int.from_bytes(start[4:8], "little")
+    at = 0
+    for name in (b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"):  # Matroska: the header, then a segment with the rest
+        if start[at : at + 4] != name or not (first := int.from_bytes(start[at + 4 : at + 5])):
+            return size
+        digits = 9 - first.bit_length()  # the first byte's leading zeros tell how many bytes a length has
+        unknown = (1 << 7 * digits) - 1
+        length = int.from_bytes(start[at + 4 : at + 4 + digits]) & unknown
+        if length == unknown:
+            return size
+        at += 4 + digits + length
+    return at
 
 
 def _mp4_size(path: Path, size: int) -> int:

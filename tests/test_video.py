@@ -169,6 +169,30 @@ def test_bad_files_are_named(tmp_path: Path, clip_path: Path, kind: str, problem
             probe_video(path)
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".avi", ".mov"])
+def test_half_a_file_of_another_format_is_named(tmp_path: Path, clip_path: Path, suffix: str) -> None:
+    whole, half = tmp_path / f"whole{suffix}", tmp_path / f"half{suffix}"
+    write_video(whole, read_frames(clip_path)[0][:20])
+    assert len(read_frames(whole)[0]) == 20
+    content = whole.read_bytes()
+    for length in (len(content) // 2, len(content) - 1):
+        half.write_bytes(content[:length])
+        with pytest.raises(DataError, match="is cut short"):
+            read_frames(half)
+        with pytest.raises(DataError, match="is cut short"):
+            probe_video(half)
+
+
+def test_a_live_recording_that_states_no_length_is_read(tmp_path: Path, clip_path: Path) -> None:
+    with av.open(str(tmp_path / "live.mkv"), "w", format="matroska", options={"live": "1"}) as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 256, 256, "yuv420p"
+        for image in read_frames(clip_path)[0][:5]:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    assert len(read_frames(tmp_path / "live.mkv")[0]) == 5
+
+
 def test_a_sound_file_is_no_video(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "voice.mp4"), "w") as container:
         stream = container.add_stream("aac", rate=16_000)
