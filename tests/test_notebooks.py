@@ -4,10 +4,11 @@ import ast
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +50,36 @@ def calls(notebook: nbformat.NotebookNode, name: str) -> Iterator[ast.Call]:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and name in (getattr(node.func, "id", ""), getattr(node.func, "attr", "")):
                 yield node
+
+
+def literal_strings(notebook: nbformat.NotebookNode) -> tuple[set[str], list[re.Pattern[str]]]:
+    """Return the strings written in a notebook's code, and for each f-string what those strings can make of it.
+
+    `f"table_1_{metric}"` can be table_1_recall only where "recall" is written, too. Strings of the prose or of an
+    f-string's fixed parts don't count.
+    """
+    nodes = [node for _, tree in code_cells(notebook) for node in ast.walk(tree)]
+    joined = [node for node in nodes if isinstance(node, ast.JoinedStr)]
+    fixed = {id(part) for node in joined for part in node.values}
+    written = {
+        node.value
+        for node in nodes
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in fixed
+    }
+    filled = "|".join(re.escape(text) for text in sorted(written) if text)
+    made = [
+        "".join(
+            re.escape(str(part.value)) if isinstance(part, ast.Constant) else f"(?:{filled})" for part in node.values
+        )
+        for node in joined
+    ]
+    return written, [re.compile(pattern) for pattern in made]
+
+
+def unwritten(notebook: nbformat.NotebookNode, ids: Iterable[str]) -> set[str]:
+    """Return the ids that the notebook's code neither writes out nor can make with an f-string."""
+    written, made = literal_strings(notebook)
+    return {name for name in ids if name not in written and not any(pattern.fullmatch(name) for pattern in made)}
 
 
 def first_arguments(notebook: nbformat.NotebookNode, name: str) -> tuple[set[str], bool]:
@@ -134,15 +165,22 @@ def test_every_saved_figure_is_described_and_declared(entry: Notebook, notebook:
         assert "alt" in [keyword.arg for keyword in call.keywords], f"line {call.lineno}: {ast.unparse(call)[:80]}"
     saved, complete = first_arguments(notebook, "save_figure")
     assert saved <= set(entry.figures), "declare them in course.toml"
-    if complete:
-        assert saved == set(entry.figures)
+    missing = set(entry.figures) - saved
+    assert not (missing if complete else unwritten(notebook, missing)), "declared in course.toml, and not saved"
 
 
 def test_every_recorded_claim_is_declared(entry: Notebook, notebook: nbformat.NotebookNode) -> None:
     recorded, complete = first_arguments(notebook, "record_claim")
     assert recorded <= set(entry.claims), "declare them in course.toml"
-    if complete:
-        assert recorded == set(entry.claims)
+    missing = set(entry.claims) - recorded
+    assert not (missing if complete else unwritten(notebook, missing)), "declared in course.toml, and not recorded"
+
+
+def test_an_id_counts_only_where_the_code_can_make_it() -> None:
+    code = 'for metric in ("recall", "uar"):\n    lesson.record_claim(f"table_1_{metric}", 1)\nname = "figure_09"'
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code), nbformat.v4.new_markdown_cell("gone")])
+    assert not unwritten(notebook, ["table_1_recall", "table_1_uar", "figure_09"])
+    assert unwritten(notebook, ["table_1_fscore", "table_1_", "gone"]) == {"table_1_fscore", "table_1_", "gone"}
 
 
 def test_exercises_have_solutions(notebook: nbformat.NotebookNode) -> None:
@@ -168,7 +206,10 @@ class SmokeRun:
 
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> SmokeRun:
-    """Run every notebook with empty caches."""
+    """Run every notebook with empty caches, and without the figures and claims of an earlier run."""
+    folder = figures.output_folder("smoke", "sample")
+    assert folder.is_relative_to(paths.FIGURES / "runs"), "never the committed reference"
+    shutil.rmtree(folder, ignore_errors=True)
     environment = os.environ | {"MICROX_PROCESSED": str(tmp_path_factory.mktemp("processed"))}
     began = time.time()
     outcome = subprocess.run(
