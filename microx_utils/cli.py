@@ -86,7 +86,7 @@ def _short(path: Path) -> str:
 
 
 def render_command(arguments: argparse.Namespace) -> int:
-    """Render the sample data set."""
+    """Render what is missing of the sample data set."""
     from microx_utils.faces.sample import make_sample
 
     make_sample(arguments.folder, jobs=arguments.jobs)
@@ -143,7 +143,9 @@ def build_parser() -> argparse.ArgumentParser:
 
     data = commands.add_parser("data", help="make the sample data").add_subparsers(required=True, metavar="ACTION")
     render = data.add_parser("render", help="render the sample's clips", description=render_command.__doc__)
-    render.add_argument("--folder", type=Path, default=paths.SAMPLE, help="where to (default: data/sample)")
+    render.add_argument(
+        "folder", nargs="?", type=Path, default=paths.SAMPLE, metavar="FOLDER", help="where to (default: data/sample)"
+    )
     render.add_argument("--jobs", type=_jobs, default=None, help="processes (default: one a core)")
     render.set_defaults(function=render_command)
 
