@@ -127,7 +127,7 @@ def run(
     ValueError
         No clip is long enough for a segment, or there are too few groups to split.
     FloatingPointError
-        The loss became infinite or not a number.
+        The loss or the validation loss became infinite or not a number.
     """
     if store.crops.shape[2] != experiment.crop_size:
         found = f"its crops are {store.crops.shape[2]} px, the experiment wants {experiment.crop_size}"
@@ -204,11 +204,12 @@ def _train(
             row: dict[str, float] = {"epoch": epoch + 1}
             row |= {name: float(logs[name][0]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
             row |= {"seconds": time.perf_counter() - started, "run": epoch // epochs_a_run + 1}
-            if not np.isfinite(row["loss"]):
-                lower = "Lower learning_rate, or use scaled pixels."
-                raise FloatingPointError(
-                    f"{experiment.name}: the loss became {row['loss']} in epoch {epoch + 1}. {lower}"
-                )
+            for name, words in (("loss", "loss"), ("val_loss", "validation loss")):
+                if not np.isfinite(row[name]):  # argmin would pick a NaN as the best epoch
+                    lower = "Lower learning_rate, or use scaled pixels."
+                    raise FloatingPointError(
+                        f"{experiment.name}: the {words} became {row[name]} in epoch {epoch + 1}. {lower}"
+                    )
             checkpoint.save(model, row)
             bar.set_postfix({name: f"{row[name]:.2f}" for name in ("loss", "val_loss", "val_accuracy")})
             bar.update()

@@ -14,7 +14,7 @@ from microx_utils.components import COMPONENTS, PAPER_COMPONENTS
 from microx_utils.errors import DataError
 from microx_utils.labels import EMOTIONS
 from microx_utils.profiles import PROFILES, get_profile
-from microx_utils.segments import CropStore
+from microx_utils.segments import CropStore, make_segments, split_segments
 from microx_utils.training import Experiment, load_experiment, model_inputs, run
 
 TINY = Experiment(
@@ -168,8 +168,10 @@ def test_run_learns_and_predicts_held_out_people(finished: training.Run, store: 
     assert table["segment_id"].is_unique
     assert set(table["split"]) == {"validation", "test"}
     people = table.groupby("split")["subject"].agg(set)
+    trained = training_people(store, TINY)
     assert not people["test"] & people["validation"]
-    assert 0 < len(people["test"]) + len(people["validation"]) < 12
+    assert not trained & (people["test"] | people["validation"])
+    assert trained | people["test"] | people["validation"] == set(store.clips["subject"])
     sizes = finished.timings["segments"]
     assert sum(sizes.values()) == 2 * len(store.clips)
     assert sizes["test"] + sizes["validation"] == len(table)
@@ -210,6 +212,15 @@ def test_same_seed_same_numbers_other_seed_others(finished: training.Run, store:
     other = run(change(seed=1), store, cache=tmp_path, progress=False)
     assert other.key != finished.key
     assert other.history["loss"].tolist() != finished.history["loss"].tolist()
+
+
+def training_people(store: CropStore, experiment: Experiment) -> set[str]:
+    """Return whom an experiment trains on, from its own settings: a run keeps no rows of its training side."""
+    segments = make_segments(
+        store.clips, length=experiment.frames, step=experiment.step, max_segments=experiment.max_segments
+    )
+    sides = split_segments(segments, by=experiment.split, seed=experiment.seed)
+    return set(segments.loc[sides == "train", "subject"])
 
 
 class Killed(Exception):
@@ -270,10 +281,32 @@ def test_a_diverged_run_says_so(store: CropStore, tmp_path: Path) -> None:
         run(wild, store, cache=tmp_path, progress=False)
 
 
+def test_a_validation_loss_that_is_no_number_is_not_the_best(
+    store: CropStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keras
+
+    original = keras.Model.fit
+
+    def fit(model, *arguments, **keywords):
+        outcome = original(model, *arguments, **keywords)
+        outcome.history["val_loss"] = [float("nan")]
+        return outcome
+
+    monkeypatch.setattr(keras.Model, "fit", fit)
+    with pytest.raises(FloatingPointError, match="the validation loss became nan in epoch 1"):
+        run(TINY, store, cache=tmp_path, progress=False)
+
+
 def test_segment_split_leaks_and_subject_split_does_not(store: CropStore, tmp_path: Path) -> None:
-    leaky = run(change(split="segment", epochs=1), store, cache=tmp_path, progress=False)
-    tested = leaky.predictions[leaky.predictions["split"] == "test"]
-    assert tested["subject"].nunique() == 12  # everyone stands in test, and so in training too
+    shared: dict[str, set[str]] = {}
+    for rule in ("segment", "subject"):
+        experiment = change(split=rule, epochs=1)
+        predictions = run(experiment, store, cache=tmp_path, progress=False).predictions
+        tested = set(predictions.loc[predictions["split"] == "test", "subject"])
+        assert tested
+        shared[rule] = training_people(store, experiment) & tested
+    assert shared == {"segment": set(store.clips["subject"]), "subject": set()}
 
 
 def test_test_data_never_reaches_fit(store: CropStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
