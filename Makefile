@@ -11,13 +11,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: help figures test doctor data lock clean
+.PHONY: help figures test doctor data lock clean FORCE
 
 help:
 	@echo "make figures [PROFILE=smoke|class|paper] [ONLY=03,06] [DATA=folder]   run the notebooks, write figures/"
 	@echo "make test      lint, types, tests, and every notebook in the smoke profile"
 	@echo "make doctor    what this machine has and lacks"
-	@echo "make data      render the sample clips again (they ship with the repository)"
+	@echo "make data      render whatever is missing of the sample (it ships with the repository)"
 	@echo "make lock      resolve requirements.txt anew from pyproject.toml"
 	@echo "make clean     remove caches, executed notebooks and .venv; keep data/raw and figures"
 
@@ -37,10 +37,13 @@ data: $(READY)
 	@$(BIN)/microx data render
 
 # An interpreter is believed only after it has run: version managers leave commands that do nothing but complain.
-# A .venv whose own interpreter no longer runs (moved folder, removed Python) is made anew.
-$(READY): requirements.txt pyproject.toml
+# A .venv whose own interpreter no longer runs (removed Python), or whose folder was moved (its commands name the old
+# one), is made anew: the stamp holds the folder, and $(STALE) asks for a rebuild when either check fails.
+STALE := $(shell test -f $(READY) && { test "`cat $(READY)`" = "$(CURDIR)" && $(BIN)/python -c "" 2>/dev/null || echo FORCE; })
+FORCE:
+$(READY): requirements.txt pyproject.toml $(STALE)
 	@right='import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))'; \
-	if ! $(BIN)/python -c "$$right" 2>/dev/null || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	if test -f $@ && test "`cat $@`" != "$(CURDIR)" || ! $(BIN)/python -c "$$right" 2>/dev/null || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
 	  found=; \
 	  for candidate in $(if $(PYTHON),"$(PYTHON)",python3 python3.13 python3.12 python3.11 python); do \
 	    if "$$candidate" -c "$$right" >/dev/null 2>&1; then found="$$candidate"; break; fi; \
@@ -56,7 +59,7 @@ $(READY): requirements.txt pyproject.toml
 	@echo "Installing the packages of requirements.txt into $(VENV) (once, about 2 GB, several minutes)"
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar off -r requirements.txt
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
-	@touch $@
+	@echo "$(CURDIR)" > $@
 
 # The header of requirements.txt stays; below it comes what uv resolves for every Python and system at once.
 lock:

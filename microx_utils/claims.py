@@ -16,9 +16,11 @@ REPRODUCED = "reproduced"
 DIFFERS = "differs"
 UNTESTABLE = "cannot be tested on rendered data"
 CONTRADICTED = "contradicted by the paper itself"
-VERDICTS = (REPRODUCED, DIFFERS, UNTESTABLE, CONTRADICTED)
+CONSISTENT = "consistent within the paper"
+ADOPTED = "adopted: a setting taken from the paper"
+VERDICTS = (REPRODUCED, DIFFERS, UNTESTABLE, CONTRADICTED, CONSISTENT, ADOPTED)
 
-KINDS = ("score", "reading", "structure", "audit")
+KINDS = ("score", "reading", "structure", "setting", "audit")
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def verdict(claim: Claim, ours: Any, *, rendered: bool, interval: tuple[float, f
     ----------
     claim
         A score is reproduced if the paper's value lies in our interval; a reading or a structure if it is equal.
-        An audit looks at paper.toml only.
+        A setting is adopted. An audit looks at paper.toml only.
     ours
         Our value; ignored for an audit.
     rendered
@@ -152,7 +154,9 @@ def verdict(claim: Claim, ours: Any, *, rendered: bool, interval: tuple[float, f
         Lower and upper end of ours; a score on real data needs it.
     """
     if claim.kind == "audit":
-        return REPRODUCED if audit(claim.id).holds else CONTRADICTED
+        return CONSISTENT if audit(claim.id).holds else CONTRADICTED
+    if claim.kind == "setting":
+        return ADOPTED if ours == claim.paper else DIFFERS
     if claim.kind == "structure":
         return REPRODUCED if ours == claim.paper else DIFFERS
     if rendered:

@@ -18,7 +18,7 @@ def figures_command(arguments: argparse.Namespace) -> int:
     from microx_utils.run_notebooks import NotebookError, run_course
 
     course = load_course()
-    folder = figures.output_folder(arguments.profile, arguments.data)
+    folder = figures.output_folder(arguments.profile, arguments.data, arguments.seed)
     try:
         count = len(course.select(arguments.only))
     except ValueError as error:
@@ -43,7 +43,10 @@ def figures_command(arguments: argparse.Namespace) -> int:
     failures = [(result.notebook, result.failure) for result in results if result.failure is not None]
     for name, failure in failures:
         print(f"\n{name}, cell {failure.cell}:\n{failure.traceback}", file=sys.stderr, flush=True)
-    _save_gallery(folder)
+    if failures and folder == paths.FIGURES:
+        print("The published gallery was left as it was, because not every notebook ran.", file=sys.stderr)
+    else:
+        _save_gallery(folder)
     seconds = time.perf_counter() - started
     executed = paths.BUILD / "notebooks" / f"{arguments.profile}-{figures.data_name(arguments.data)}"
     print(

@@ -1,10 +1,11 @@
 """The lesson that a notebook opens: checked parameters, and the way for its figures and claims to reach the disk."""
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from microx_utils import cache, figures, paper
+from microx_utils import cache, figures, paper, paths
 from microx_utils.claims import claim_row
 from microx_utils.manifest import Notebook, load_course
 from microx_utils.profiles import Profile, get_profile
@@ -65,9 +66,11 @@ class Lesson:
         title
             A heading for the gallery; the paper's own title, or the id's topic, unless given.
         made_from
-            The key or keys of the cached results it was drawn from (`store.key`, `run.key`), or any plain values.
+            The key or keys of the cached results it was drawn from (`store.key`, `run.key`), or any plain values. They
+            stand in the row as `inputs`; `made_from` there is the hash of them, the notebook's code, the profile, the
+            data set's name and the seed.
         parameters
-            Whatever else shaped it; kept in the manifest beside the seed.
+            Whatever else shaped it; kept in the manifest.
 
         Raises
         ------
@@ -83,7 +86,7 @@ class Lesson:
             "paper": paper.reference(id),
             "alt": alt,
             "caption": " ".join(caption.split()),
-            "parameters": {"seed": self.seed, **parameters},
+            "parameters": parameters,
             **self._origin(made_from),
         }
         return figures.record_figure(self.folder, id, _as_figure(fig), row)
@@ -143,12 +146,19 @@ class Lesson:
 
     def _origin(self, made_from: Any) -> dict[str, Any]:
         """Return what every row says of where it comes from. Paths stay out: the files are published."""
-        key = made_from if made_from is None or isinstance(made_from, str) else cache.content_key(made_from=made_from)
+        name = figures.data_name(self.data)
+        notebook = json.loads((paths.NOTEBOOKS / f"{self.notebook}.ipynb").read_text(encoding="utf-8"))
+        code = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
+        inputs = figures.plain(made_from)
         return {
             "notebook": self.notebook,
             "profile": self.profile.name,
-            "data": figures.data_name(self.data),
-            "made_from": key,
+            "data": name,
+            "seed": self.seed,
+            "inputs": inputs,
+            "made_from": cache.content_key(
+                code=code, profile=asdict(self.profile), data=name, seed=self.seed, inputs=inputs
+            ),
         }
 
 
@@ -203,4 +213,4 @@ def open_lesson(notebook: str, *, profile: str = "class", data: str = "sample", 
 
     plots.style()
     name = data if data == "sample" else str(folder.resolve())
-    return Lesson(entry, chosen, name, seed, figures.output_folder(profile, data))
+    return Lesson(entry, chosen, name, seed, figures.output_folder(profile, data, seed))

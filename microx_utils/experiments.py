@@ -34,6 +34,8 @@ class Experiment:
         "rgb", or "grey": three equal channels, as the authors' code has them (Table 4).
     frames, step, max_segments
         Frames in a segment, frames from one segment's start to the next, segments kept of a clip (None: all).
+    min_available
+        Share of a segment's frames in which the face must have been found.
     split
         What never stands on two sides of the split: "subject", "clip" or "segment".
     pixels
@@ -65,6 +67,7 @@ class Experiment:
     colour: str = "rgb"
     frames: int = 10
     step: int = 10
+    min_available: float = 0.5
     split: str = "subject"
     seed: int = 0
 

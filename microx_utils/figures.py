@@ -61,12 +61,12 @@ def data_name(data: str) -> str:
     return f"{re.sub(r'[^A-Za-z0-9_-]+', '-', folder.name) or 'data'}-{key}"
 
 
-def output_folder(profile: str, data: str) -> Path:
-    """Return where figures go: figures/ for the reference (class, sample), else figures/runs/PROFILE-DATA/."""
+def output_folder(profile: str, data: str, seed: int = 0) -> Path:
+    """Return where figures go: figures/ for the reference (class, sample, seed 0), else a folder of figures/runs/."""
     name = data_name(data)
-    if (profile, name) == ("class", "sample"):
+    if (profile, name, seed) == ("class", "sample", 0):
         return paths.FIGURES
-    return paths.FIGURES / "runs" / f"{profile}-{name}"
+    return paths.FIGURES / "runs" / (f"{profile}-{name}" + (f"-seed{seed}" if seed else ""))
 
 
 def machine() -> dict[str, Any]:
@@ -196,7 +196,10 @@ def claims_table(rows: Mapping[str, Mapping[str, Any]], order: list[str]) -> str
             continue
         row = rows[name]
         low_high = f"{row['interval'][0]:.3f} to {row['interval'][1]:.3f}" if row["interval"] else "–"
-        cells = [row["statement"], row["source"], row["paper"], row["ours"], low_high]
+        paper, ours = row["paper"], row["ours"]
+        if row["kind"] == "audit":  # the paper against itself
+            paper, ours = f"{_cell(paper)}; elsewhere {_cell(ours)}", None
+        cells = [row["statement"], row["source"], paper, ours, low_high]
         cells += [row[key] for key in ("n", "chance", "split", "data")]
         cells.append(f"{row['verdict']}: {row['note']}" if row["note"] else row["verdict"])
         lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
@@ -258,7 +261,7 @@ def between_markers(text: str, inner: str, *, path: Path, name: str = "paper-vs-
 
 def notebooks_table(course: "Course") -> str:
     """Return the map of notebooks to the paper's sections, figures and tables in Markdown."""
-    lines = ["| notebook | the paper's | figures | tables | minutes |", "|---|---|---|---|---|"]
+    lines = ["| notebook | the paper's | figures | tables | minutes to study |", "|---|---|---|---|---|"]
     for notebook in course.notebooks:
         drawn = ", ".join(str(int(name[-2:])) for name in notebook.figures if name.startswith("figure_"))
         cells = [f"[{notebook.number} · {notebook.title}](notebooks/{notebook.id}.ipynb)", notebook.section]

@@ -6,9 +6,11 @@ the face is followed: the mesh of one frame says where to look in the next, near
 """
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,6 +19,7 @@ import pandas as pd
 from microx_utils import paths
 from microx_utils.blazeface import Detection, FaceDetector, Network, sigmoid, weights_version
 from microx_utils.cache import content_key, file_key
+from microx_utils.errors import DataError
 from microx_utils.openface import POINTS, X_COLUMNS, Y_COLUMNS, read_openface_csv, write_openface_csv
 from microx_utils.video import FPS, iter_frames
 
@@ -200,13 +203,19 @@ def track_frames(frames: Iterable[tuple[float, np.ndarray]], *, tracker: Landmar
     return pd.concat([table, xy], axis=1)
 
 
+def backend_key(backend: str) -> dict[str, Any]:
+    """Return all that decides a clip's landmarks, besides its video; part of the key of whatever is made of them."""
+    return {"backend": backend, "version": [BACKEND_VERSION[backend], weights_version()], "fps": FPS}
+
+
 def clip_landmarks(
     path: str | os.PathLike[str], *, backend: str = "litert", cache: str | os.PathLike[str] | None = None
 ) -> pd.DataFrame:
     """Return a video's landmarks at 30 fps, computed once and kept as an OpenFace CSV.
 
     The file is `landmarks/<backend>/<key>.csv`, the key made of the video's bytes and the backend's version: a
-    changed video is tracked anew, a moved or renamed one is not. It appears only when it is whole.
+    changed video is tracked anew, a moved or renamed one is not. It appears only when it is whole; one that was spoiled
+    afterwards is made again, with a warning.
 
     Parameters
     ----------
@@ -233,11 +242,13 @@ def clip_landmarks(
     if backend not in BACKENDS:
         raise ValueError(f"unknown backend {backend!r}; choose from {list(BACKENDS)}")
     frames = iter_frames(path, fps=FPS)  # first, so that a file that can't be read is named by what is wrong with it
-    version = [BACKEND_VERSION[backend], weights_version()]
-    key = content_key(video=file_key(path), backend=backend, version=version, fps=FPS)
+    key = content_key(video=file_key(path), **backend_key(backend))
     kept = Path(paths.PROCESSED if cache is None else cache) / "landmarks" / backend / f"{key}.csv"
     if kept.is_file():
-        return read_openface_csv(kept)
+        try:
+            return read_openface_csv(kept)
+        except DataError as error:  # the fault is the cache's, not the clip's
+            warnings.warn(f"tracking {path} again: {error}", stacklevel=2)
     table = track_frames(frames)
     write_openface_csv(table, kept)
     return table

@@ -145,12 +145,17 @@ def time_line(notebook: Notebook) -> str:
     line = f"**Time** about {notebook.study_minutes} minutes to work through"
     measured = [(name, notebook.run_minutes[name]) for name in ("class", "smoke") if notebook.run_minutes.get(name)]
     if measured:
-        runs = " or ".join(f"{_duration(minutes)} in `{name}`" for name, minutes in measured)
+        runs = " or ".join(f"{duration(minutes)} in `{name}`" for name, minutes in measured)
         line += f"; running it takes {runs}, on two cores"
     return line
 
 
-def _duration(minutes: float) -> str:
+def duration(minutes: float) -> str:
+    """Return a time in minutes as a reader says it.
+
+    >>> duration(0.5), duration(2.5)
+    ('30 s', '2.5 min')
+    """
     return f"{minutes:g} min" if minutes >= 1 else f"{round(60 * minutes)} s"
 
 

@@ -47,7 +47,6 @@ class Profile:
     epochs: int
     runs: int
     patience: int
-    seeds: tuple[int, ...]
     bootstrap: int
 
 
@@ -79,11 +78,8 @@ def parse_profile(name: str, row: dict[str, Any]) -> Profile:
         raise ValueError(f"profile {name!r}: learning_rate is {row['learning_rate']!r}; give a number above 0")
     if row["epochs"] % row["runs"]:
         raise ValueError(f"profile {name!r}: {row['epochs']} epochs don't divide into {row['runs']} equal runs")
-    seeds = row["seeds"]
-    if not seeds or any(type(seed) is not int or seed < 0 for seed in seeds):
-        raise ValueError(f"profile {name!r}: seeds is {seeds!r}; give a list of whole numbers from 0 up")
     limits = {key: row[key] or None for key in LIMITS}
-    return Profile(name=name, **(row | limits | {"seeds": tuple(seeds)}))
+    return Profile(name=name, **(row | limits))
 
 
 def read_profiles(path: Path = PROFILES_FILE) -> dict[str, Profile]:

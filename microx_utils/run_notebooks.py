@@ -21,7 +21,7 @@ from nbclient.exceptions import CellControlSignal
 from papermill.exceptions import PapermillException, PapermillExecutionError
 
 from microx_utils import cache, figures, paths
-from microx_utils.manifest import Course
+from microx_utils.manifest import Course, duration
 from microx_utils.pages import save_html, tidy_outputs
 from microx_utils.profiles import get_profile
 
@@ -286,17 +286,20 @@ def run_course(
     folder = build / "notebooks" / f"{profile}-{name}"
     folder.mkdir(parents=True, exist_ok=True)
     results = []
+    out = figures.output_folder(profile, where, seed)
     for place, entry in enumerate(chosen, start=1):
         executed = folder / f"{entry.id}.ipynb"
+        before = executed.stat().st_mtime_ns if executed.exists() else None
+        expected = entry.run_minutes.get(profile)
+        about = f"; about {duration(expected)} from nothing" if expected else ""
+        say(f"[{place}/{len(chosen)}] {entry.id:<28} running{about}")
         started = time.perf_counter()
         failure = run_notebook(notebooks / executed.name, executed, parameters)
         result = Result(entry.id, time.perf_counter() - started, failure)
         results.append(result)
         _record_time(folder / "times.json", result)
-        alts = {
-            figure: row["alt"] for figure, row in figures.read_figures(figures.output_folder(profile, where)).items()
-        }
-        if executed.exists():
+        if executed.exists() and executed.stat().st_mtime_ns != before:  # written by this run
+            alts = {figure: row["alt"] for figure, row in figures.read_figures(out).items()}
             save_html(executed, executed.with_suffix(".html"), alts=alts)
         state = "ok" if failure is None else f"FAILED in cell {failure.cell}: {failure.error}"
         say(f"[{place}/{len(chosen)}] {entry.id:<28} {result.seconds:7.1f} s  {state}")

@@ -21,13 +21,15 @@ from microx_utils import cache, paths
 from microx_utils.components import COMPONENTS, Style, component_available, crop_components
 from microx_utils.corpora import EXCLUDED_COLUMNS
 from microx_utils.errors import DataError
-from microx_utils.landmarks import clip_landmarks
+from microx_utils.landmarks import backend_key, clip_landmarks
 from microx_utils.openface import landmark_array, success_array
 from microx_utils.parallel import run_parallel
 from microx_utils.video import iter_frames
 
 STORE_VERSION = 1
 """Raise when the crops of the same video would come out differently, so that old caches are not taken for new."""
+
+NO_FACE = "no face was found in any frame"
 
 SPLIT_RULES = ("subject", "clip", "segment")
 SPLIT_NAMES = ("train", "validation", "test")
@@ -49,6 +51,8 @@ class CropStore:
         Clips that gave no crops: corpus, clip_id, path, source_label, reason.
     key
         Hash of everything that made the store.
+    style
+        The crops' style, see `components.crop_components`.
     """
 
     crops: NDArray[np.uint8]
@@ -56,6 +60,7 @@ class CropStore:
     clips: pd.DataFrame
     excluded: pd.DataFrame
     key: str
+    style: str = "aligned"
 
 
 def crop_store(
@@ -99,7 +104,7 @@ def crop_store(
         "size": size,
         "style": style,
         "max_frames": max_frames or None,
-        "backend": backend,
+        "landmarks": backend_key(backend),
         "components": COMPONENTS,
     }
     videos = [cache.file_key(path) for path in clips["path"]]
@@ -109,11 +114,17 @@ def crop_store(
     with cache.lock(folder):
         if not folder.is_dir():
             _build_store(clips, folder, made_from, jobs=jobs)
-    return _open_store(folder, clips, key)
+    return _open_store(folder, clips, key, style)
 
 
 def make_segments(
-    clips: pd.DataFrame, *, length: int = 10, step: int = 10, max_segments: int | None = None
+    clips: pd.DataFrame,
+    *,
+    length: int = 10,
+    step: int = 10,
+    max_segments: int | None = None,
+    available: NDArray[np.bool_] | None = None,
+    min_available: float = 0.5,
 ) -> pd.DataFrame:
     """Cut each clip into windows of consecutive frames (paper, section III.B: groups of ten).
 
@@ -125,6 +136,9 @@ def make_segments(
         Frames in a segment, and frames from one segment's start to the next; step < length overlaps.
     max_segments
         Keep at most this many segments of a clip, from its start (the authors' code: four); None or 0 keeps all.
+    available, min_available
+        `CropStore.available`; segments are then left out in which the face was found in less than this share of the
+        frames: what stands in the others' crops is black, or cut by stale landmarks.
 
     Returns
     -------
@@ -152,6 +166,11 @@ def make_segments(
     rows["length"] = length
     names = [f"{clip}#{k:02d}" for clip, k in zip(rows["clip_id"], number, strict=True)]
     rows.insert(0, "segment_id", names)
+    if available is not None:
+        found = np.concatenate([[0], np.cumsum(available[:, COMPONENTS.index("full_face")])])
+        first = rows["first"].to_numpy()
+        seen = (found[first + length] - found[first]) >= min_available * length
+        rows = rows[seen].reset_index(drop=True)
     return rows
 
 
@@ -239,10 +258,9 @@ def crop_clip(
     """
     table = clip_landmarks(path, backend=backend, cache=processed)
     points, success = landmark_array(table), success_array(table)
-    if max_frames is not None:
-        points, success = points[:max_frames], success[:max_frames]
+    points, success = points[: max_frames or None], success[: max_frames or None]
     if not success.any():
-        raise DataError(path, "no face was found in any frame", "Look at the video, or leave the clip out.")
+        raise DataError(path, NO_FACE, "Look at the video, or leave the clip out.")
     crops = np.zeros((len(points), len(COMPONENTS), size, size, 3), np.uint8)
     available = np.zeros(crops.shape[:2], bool)
     seen = False
@@ -260,13 +278,11 @@ def _build_store(clips: pd.DataFrame, folder: Path, made_from: dict, *, jobs: in
     The crops go straight to their rows in one file, one clip in memory at a time. A clip's availability file is
     written after its crops, so that a killed run goes on with the first clip that has none.
     """
-    videos, backend = clips["path"].to_list(), made_from["backend"]
-    calls = [(path, backend, paths.PROCESSED) for path in videos]
+    videos = clips["path"].to_list()
+    calls = [(path, made_from, paths.PROCESSED) for path in videos]
     counts = run_parallel(_count_frames, calls, desc="finding landmarks", jobs=jobs)
     reasons = [reason for _, reason in counts]
     frames = np.array([count for count, _ in counts], np.int64)
-    if made_from["max_frames"] is not None:
-        frames = np.minimum(frames, made_from["max_frames"])
     used = np.flatnonzero(frames)
     if not len(used):
         raise DataError(
@@ -303,15 +319,14 @@ def _build_store(clips: pd.DataFrame, folder: Path, made_from: dict, *, jobs: in
     building.replace(folder)
 
 
-def _count_frames(path: str, backend: str, processed: Path) -> tuple[int, str]:
+def _count_frames(path: str, made_from: dict, processed: Path) -> tuple[int, str]:
     """Return (frames, "") of a usable clip, or (0, reason). The landmarks are cached on the way."""
     try:
-        success = success_array(clip_landmarks(path, backend=backend, cache=processed))
+        table = clip_landmarks(path, backend=made_from["landmarks"]["backend"], cache=processed)
     except DataError as error:
         return 0, error.problem
-    if not success.any():
-        return 0, "no face was found in any frame"
-    return len(success), ""
+    success = success_array(table)[: made_from["max_frames"]]
+    return (len(success), "") if success.any() else (0, NO_FACE)
 
 
 def _reserve(path: Path, shape: tuple[int, ...]) -> None:
@@ -329,8 +344,8 @@ def _reserve(path: Path, shape: tuple[int, ...]) -> None:
 def _write_crops(
     path: str, crops_file: Path, available_file: Path, first: int, frames: int, made_from: dict, processed: Path
 ) -> None:
-    options = {name: made_from[name] for name in ("size", "style", "backend")}
-    crops, available = crop_clip(path, max_frames=frames, processed=processed, **options)
+    size, style, backend = made_from["size"], made_from["style"], made_from["landmarks"]["backend"]
+    crops, available = crop_clip(path, size=size, style=style, max_frames=frames, backend=backend, processed=processed)
     with crops_file.open("r+b") as file:
         # written, not memory-mapped: a disk that fills up then raises an error instead of killing the process
         data_start = crops_file.stat().st_size - math.prod(_shape(crops_file))
@@ -344,11 +359,11 @@ def _shape(array_file: Path) -> tuple[int, ...]:
     return np.load(array_file, mmap_mode="r").shape
 
 
-def _open_store(folder: Path, clips: pd.DataFrame, key: str) -> CropStore:
+def _open_store(folder: Path, clips: pd.DataFrame, key: str, style: str) -> CropStore:
     index = pd.read_csv(folder / "index.csv", keep_default_na=False)
     used = (index["reason"] == "").to_numpy()
     table = clips.reset_index(drop=True)
     good = table[used].assign(first=index.loc[used, "first"], frames=index.loc[used, "frames"]).reset_index(drop=True)
     bad = table[~used].assign(reason=index.loc[~used, "reason"])[EXCLUDED_COLUMNS].reset_index(drop=True)
     crops = np.load(folder / "crops.npy", mmap_mode="r")
-    return CropStore(crops, np.load(folder / "available.npy"), good, bad, key)
+    return CropStore(crops, np.load(folder / "available.npy"), good, bad, key, style)

@@ -30,7 +30,7 @@ from microx_utils.segments import CropStore, make_segments, split_segments
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Experiment", "Run", "build", "load_experiment", "model_inputs", "run"]
+__all__ = ["Experiment", "Run", "build", "load_experiment", "model_inputs", "run", "split_table"]
 
 CODE_VERSION = 1
 """Part of every run's key. Raise it when models.py or this module changes what a run computes."""
@@ -97,6 +97,20 @@ def _luma(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return ((total + 8192) >> 14).astype(np.uint8)[..., None]
 
 
+def split_table(experiment: Experiment, store: CropStore) -> pd.DataFrame:
+    """Return the segments that a run uses: the table of `make_segments`, and split ("train", "validation", "test")."""
+    segments = make_segments(
+        store.clips,
+        length=experiment.frames,
+        step=experiment.step,
+        max_segments=experiment.max_segments,
+        available=store.available,
+        min_available=experiment.min_available,
+    )
+    segments["split"] = split_segments(segments, by=experiment.split, seed=experiment.seed)
+    return segments
+
+
 def run(
     experiment: Experiment,
     store: CropStore,
@@ -123,7 +137,7 @@ def run(
     Raises
     ------
     DataError
-        The crops are not of the experiment's size, or a side of the split is empty.
+        The crops are not of the experiment's size and style, or a side of the split is empty.
     ValueError
         No clip is long enough for a segment, or there are too few groups to split.
     FloatingPointError
@@ -132,10 +146,10 @@ def run(
     if store.crops.shape[2] != experiment.crop_size:
         found = f"its crops are {store.crops.shape[2]} px, the experiment wants {experiment.crop_size}"
         raise DataError(f"crop store {store.key}", found, "Make the store with the profile's crop_size.")
-    segments = make_segments(
-        store.clips, length=experiment.frames, step=experiment.step, max_segments=experiment.max_segments
-    )
-    segments["split"] = split_segments(segments, by=experiment.split, seed=experiment.seed)
+    if store.style != experiment.crop_style:
+        found = f"its crops are {store.style!r}, the experiment wants {experiment.crop_style!r}"
+        raise DataError(f"crop store {store.key}", found, "Make the store with the profile's crop_style.")
+    segments = split_table(experiment, store)
     sides = segments["split"].value_counts()
     if len(sides) < 3:
         raise DataError(f"crop store {store.key}", f"the split gave only {dict(sides)}", "Use more clips.")

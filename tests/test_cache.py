@@ -4,6 +4,7 @@ import multiprocessing
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from microx_utils import cache
@@ -93,3 +94,8 @@ def test_keys_follow_content(tmp_path):
     assert cache.file_key(one) == cache.file_key(two)
     assert cache.content_key(a=1, b=(2, 3)) == cache.content_key(b=[2, 3], a=1)
     assert cache.content_key(a=1) != cache.content_key(a=2)
+    one, two = np.zeros(5000), np.zeros(5000)
+    two[2500] = 1  # where an array's text has dots
+    assert cache.content_key(a=one) != cache.content_key(a=two)
+    with pytest.raises(TypeError, match="can't be part of a key"):
+        cache.content_key(a=object())

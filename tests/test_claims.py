@@ -6,7 +6,9 @@ import pytest
 
 from microx_utils import paper
 from microx_utils.claims import (
+    ADOPTED,
     AUDITS,
+    CONSISTENT,
     CONTRADICTED,
     DIFFERS,
     REPRODUCED,
@@ -29,13 +31,13 @@ def test_every_audit_has_its_claim_and_the_reverse() -> None:
 @pytest.mark.parametrize(
     ("name", "expected", "stated", "found"),
     [
-        ("figure_03_test_share", REPRODUCED, 731, 732),
+        ("figure_03_test_share", CONSISTENT, 731, 732),
         ("crop_size_stated_twice", CONTRADICTED, [30, 30], [60, 60]),
         ("blocks_against_inputs", CONTRADICTED, 6, 5),
         ("early_stopping_quantity", CONTRADICTED, "validation loss", "validation accuracy"),
         ("figure_10_diagonal", CONTRADICTED, 0.552, 0.4336),
         ("figure_10_rows_peak_on_diagonal", CONTRADICTED, 7, 3),
-        ("figures_11_to_14_accuracy", REPRODUCED, 0.552, 0.5527),
+        ("figures_11_to_14_accuracy", CONSISTENT, 0.552, 0.5527),
     ],
 )
 def test_audits_of_the_paper_against_itself(name: str, expected: str, stated: Any, found: Any) -> None:
@@ -83,6 +85,11 @@ def test_structure_is_judged_by_equality_on_any_data() -> None:
     count = paper.published_code()["parameters_of_the_network"]
     assert claim_row("network_parameters", count, rendered=True, data="sample")["verdict"] == REPRODUCED
     assert claim_row("network_parameters", count + 1, rendered=True, data="sample")["verdict"] == DIFFERS
+
+
+def test_a_setting_that_agrees_is_adopted_not_reproduced() -> None:
+    assert claim_row("frames_per_segment", 10, rendered=True, data="sample")["verdict"] == ADOPTED
+    assert claim_row("frames_per_segment", 20, rendered=True, data="sample")["verdict"] == DIFFERS
 
 
 def test_missing_value_and_missing_interval_are_refused() -> None:

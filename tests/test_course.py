@@ -163,7 +163,8 @@ def test_figure_and_its_row(lesson: Lesson) -> None:
     assert row["alt"] == ALT
     assert row["caption"] == "Two lines."
     assert row["paper"] == "Figure 9, section V.B"
-    assert row["parameters"] == {"seed": 3, "clips": 7, "edges": [0.5, 1.0]}
+    assert row["parameters"] == {"clips": 7, "edges": [0.5, 1.0]}
+    assert (row["seed"], row["inputs"]) == (3, ["a", 1])
     assert (row["notebook"], row["profile"]) == ("06_evaluation", "smoke")
     assert row["data"].startswith("people-")
     assert len(row["made_from"]) == 16

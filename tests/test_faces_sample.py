@@ -84,6 +84,24 @@ def test_shipped_clip_renders_again_as_it_is(corpus: str) -> None:
     assert len(truth) == clip.frames
 
 
+@pytest.mark.parametrize("corpus", ["BAUM-1s", "BAUM-2"])
+def test_shipped_clip_shows_its_expression_at_the_apex(corpus: str) -> None:
+    """The face at the apex is the plan's, and another expression of the same take doesn't pass for it."""
+    clip = next(clip for clip in PLAN if clip.corpus == corpus and clip.performance == "happy")
+    truth = load_truth(clip.path)
+    shipped = read_frames(SAMPLE / clip.path, fps=clip.fps)[0][truth.apex].astype(int)
+    left, top = truth.landmarks[truth.apex].min(0).astype(int)
+    right, bottom = truth.landmarks[truth.apex].max(0).astype(int) + 1
+
+    def error(performance: str) -> float:
+        stage = open_stage(replace(clip, performance=performance))
+        fresh = stage.draw(truth.apex, mask=clip.mask)  # only the sensor noise follows the order of the frames
+        return float(np.abs(fresh - shipped)[top:bottom, left:right].mean())
+
+    assert error(clip.performance) < 6  # compression and noise
+    assert error("surprise") > 12
+
+
 def test_truth_of_a_pair_is_one_and_labels_fit() -> None:
     for clip in PLAN[::25]:
         truth = load_truth(clip.path)

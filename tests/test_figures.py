@@ -59,10 +59,11 @@ def test_reference_folder_is_for_class_and_sample_only(tmp_path: Path, monkeypat
     assert figures.output_folder("class", str(tmp_path / "sample")) == paths.FIGURES
     others = [
         figures.output_folder("smoke", "sample"),
+        figures.output_folder("class", "sample", seed=5),
         figures.output_folder("class", str(tmp_path / "BAUM")),
         figures.output_folder("class", str(tmp_path / "elsewhere" / "BAUM")),
     ]
-    assert len(set(others)) == 3
+    assert len(set(others)) == 4
     assert all(folder.parent == paths.FIGURES / "runs" for folder in others)
 
 
@@ -221,10 +222,11 @@ def test_committed_pages_are_what_the_manifest_makes() -> None:
     assert set(rows) == {name for notebook in course.notebooks for name in notebook.figures}
     assert set(figures.read_claims(paths.FIGURES)) == set(course.claims)
     for name, row in rows.items():
-        assert (row["profile"], row["data"]) == ("class", "sample"), name
+        assert (row["profile"], row["data"], row["seed"]) == ("class", "sample", 0), name
         digest = hashlib.sha256((paths.FIGURES / row["file"]).read_bytes()).hexdigest()
         assert digest == row["sha256"], name
     readme = (paths.ROOT / "README.md").read_text(encoding="utf-8")
+    assert "TIME_" not in readme  # no measurement left to fill in
     table = figures.claims_table(figures.read_claims(paths.FIGURES), course.claims)
     where = paths.ROOT / "README.md"
     assert readme == figures.between_markers(readme, f"{table}\n\n{figures.READING_NOTE}", path=where)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from microx_utils import landmarks
 from microx_utils import segments as sg
 from microx_utils.components import COMPONENTS
 from microx_utils.errors import DataError
@@ -133,6 +134,32 @@ def test_store_equals_cropping_by_hand_and_is_cached(processed, clips, monkeypat
     np.testing.assert_array_equal(store.available, available)
     monkeypatch.setattr(sg, "_build_store", lambda *args, **kwargs: pytest.fail("was cached"))
     assert sg.crop_store(clips, size=16, max_frames=12).key == store.key
+
+
+def test_a_face_that_appears_too_late_is_an_exclusion(processed, clips, tmp_path, clip_path):
+    frames, _ = read_frames(clip_path)
+    late = frames.copy()
+    late[:26] = 127
+    write_video(tmp_path / "grey.mp4", late)
+    store = sg.crop_store(clips, size=16, max_frames=20, jobs=1)
+    assert store.clips["clip_id"].to_list() == ["BAUM-2/S000_000"]
+    assert store.excluded["reason"].to_list()[1] == sg.NO_FACE
+    whole = sg.crop_store(clips, size=16, jobs=1)
+    first, count = (int(whole.clips[column][1]) for column in ("first", "frames"))
+    seen = whole.available[first : first + count, 0]
+    assert not seen[:20].any() and seen[-10:].all()
+    segments = sg.make_segments(whole.clips, available=whole.available)
+    assert len(sg.make_segments(whole.clips)) - len(segments) in (2, 3)  # those before the face are left out
+
+
+def test_store_key_follows_settings_and_tracker(processed, clips, monkeypatch):
+    def key(**options):
+        return sg.crop_store(clips, **({"size": 16, "max_frames": 12, "jobs": 1} | options)).key
+
+    keys = [key(), key(size=20), key(max_frames=10), key(style="published")]
+    monkeypatch.setitem(landmarks.BACKEND_VERSION, "litert", 99)
+    keys.append(key())
+    assert len(set(keys)) == 5
 
 
 def test_store_key_follows_pixels_and_labels(processed, clips, tmp_path, clip_path):
