@@ -291,7 +291,7 @@ def run_course(
         executed = folder / f"{entry.id}.ipynb"
         before = executed.stat().st_mtime_ns if executed.exists() else None
         expected = entry.run_minutes.get(profile)
-        about = f"; about {duration(expected)} from nothing" if expected else ""
+        about = f"; about {duration(expected)} in a first run" if expected else ""
         say(f"[{place}/{len(chosen)}] {entry.id:<28} running{about}")
         started = time.perf_counter()
         failure = run_notebook(notebooks / executed.name, executed, parameters)
