@@ -229,12 +229,14 @@ def test_a_run_killed_half_way_leaves_nothing(clip_path: Path, tmp_path: Path, m
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_a_spoiled_cache_is_named(clip_path: Path, tmp_path: Path) -> None:
-    clip_landmarks(clip_path, cache=tmp_path)
+def test_a_spoiled_cache_is_named_and_made_again(clip_path: Path, tmp_path: Path) -> None:
+    whole = clip_landmarks(clip_path, cache=tmp_path)
     (kept,) = tmp_path.rglob("*.csv")
     kept.write_text(kept.read_text()[:-200])
-    with pytest.raises(DataError, match=kept.name):
-        clip_landmarks(clip_path, cache=tmp_path)
+    with pytest.warns(UserWarning, match=kept.name):
+        again = clip_landmarks(clip_path, cache=tmp_path)
+    pd.testing.assert_frame_equal(again, whole)
+    pd.testing.assert_frame_equal(clip_landmarks(clip_path, cache=tmp_path), whole)  # and kept
 
 
 def test_bad_arguments(clip_path: Path, tmp_path: Path) -> None:
