@@ -4,6 +4,7 @@ Left and right are the PERSON's, as in anatomy: the left eye is on the right of 
 code name the sides as the viewer sees them; PAPER_NAMES translates.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import cv2
@@ -25,6 +26,35 @@ PAPER_NAMES = {
     "mouth": "mouth",
 }
 """What the paper (its Table 6, say) calls a component -> the component here."""
+
+
+def block_parts(block: str) -> list[str]:
+    """Return the components that one block of a network sees.
+
+    >>> block_parts("left_eye+right_eye")
+    ['left_eye', 'right_eye']
+    """
+    return block.split("+")
+
+
+def block_name(block: str) -> str:
+    """Return a block's name in a network, where "+" may not stand.
+
+    >>> block_name("left_eye+right_eye")
+    'left_eye_and_right_eye'
+    """
+    return block.replace("+", "_and_")
+
+
+def check_blocks(blocks: Sequence[str]) -> None:
+    """Raise ValueError unless there are blocks, and each sees known components that no other sees."""
+    parts = [part for block in blocks for part in block_parts(block)]
+    unknown = [part for part in parts if part not in COMPONENTS]
+    if unknown:
+        raise ValueError(f"unknown components {unknown}; choose from {list(COMPONENTS)}, joined by + for one block")
+    if not parts or len(set(parts)) != len(parts):
+        raise ValueError(f"components are {list(blocks)}; give one or more of {list(COMPONENTS)}, each once")
+
 
 LANDMARK_GROUPS = {
     "jaw": range(17),

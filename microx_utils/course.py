@@ -3,12 +3,19 @@
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from microx_utils import cache, figures, paper, paths
+import pandas as pd
+
+from microx_utils import cache, figures, paper, paths, training
 from microx_utils.claims import claim_row
+from microx_utils.components import Style
+from microx_utils.corpora import load_clips
+from microx_utils.experiments import load_experiment
 from microx_utils.manifest import Notebook, load_course
-from microx_utils.profiles import Profile, get_profile
+from microx_utils.profiles import Profile, get_profile, select_clips, select_own
+from microx_utils.segments import CropStore, crop_store
+from microx_utils.training import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,6 +46,39 @@ class Lesson:
         """What to call the data in a sentence or a caption: "rendered sample", or the folder's name."""
         name = figures.data_name(self.data)
         return f"rendered {name}" if figures.is_rendered(self.data) else name
+
+    def crops(self, *, own: bool = False, style: Style | None = None) -> CropStore:
+        """Return the crops of the lesson's data at the profile's size; made once, then read from the cache.
+
+        Parameters
+        ----------
+        own
+            True for one's own recordings (section V.F), in place of BAUM.
+        style
+            "aligned" or "published"; the profile's, unless given.
+        """
+        return _crops(_clips(self, own=own), self.profile, style)
+
+    def train(self, name: str, *, seed: int | None = None) -> Run:
+        """Return the run of a row of experiments.toml on the lesson's data; trained once, then read from the cache.
+
+        Parameters
+        ----------
+        name
+            The row's name, such as "table1_microx".
+        seed
+            Another division of the people and other first weights than the lesson's.
+        """
+        experiment = load_experiment(name, self.profile, seed=self.seed if seed is None else seed)
+        clips = _clips(self, own=False)
+        if experiment.own_people != "none":
+            clips = pd.concat([clips, _clips(self, own=True)], ignore_index=True)
+        return training.run(experiment, _crops(clips, self.profile, cast(Style, experiment.crop_style)))
+
+    @property
+    def seeds(self) -> range:
+        """The seeds to train with where two networks are compared: the lesson's and, in larger profiles, the next."""
+        return range(self.seed, self.seed + self.profile.seeds)
 
     def save_figure(
         self,
@@ -160,6 +200,17 @@ class Lesson:
                 code=code, profile=asdict(self.profile), data=name, seed=self.seed, inputs=inputs
             ),
         }
+
+
+def _clips(lesson: Lesson, *, own: bool) -> pd.DataFrame:
+    if own:
+        return select_own(load_clips(lesson.data, corpora=["own"])[0], lesson.profile)
+    return select_clips(load_clips(lesson.data)[0], lesson.profile)
+
+
+def _crops(clips: pd.DataFrame, profile: Profile, style: Style | None) -> CropStore:
+    style = style or cast(Style, profile.crop_style)
+    return crop_store(clips, size=profile.crop_size, style=style, max_frames=profile.max_frames)
 
 
 def _figure_title(name: str) -> str:

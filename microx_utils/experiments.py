@@ -6,20 +6,22 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from microx_utils.components import COMPONENTS
+from microx_utils import profiles
+from microx_utils.components import check_blocks
 from microx_utils.profiles import Profile
-from microx_utils.segments import SPLIT_RULES
+from microx_utils.segments import SHORT_CLIPS, SPLIT_RULES
 
 EXPERIMENTS = Path(__file__).with_name("experiments.toml")
 
-CHOICES = {
-    "colour": ("rgb", "grey"),
-    "crop_style": ("aligned", "published"),
-    "model": ("compact", "published"),
-    "optimizer": ("adam", "sgd"),
-    "pixels": ("scaled", "raw"),
+CHOICES = profiles.CHOICES | {
+    "colour": ("rgb", "grey", "grey_three"),
+    "own_people": ("none", "odd", "even"),
+    "short_clips": SHORT_CLIPS,
     "split": SPLIT_RULES,
 }
+"""The words that a field may hold."""
+
+POSITIVE = ("crop_size", "filters", "stride", "dense", "batch_size", "epochs", "runs", "patience", "frames", "step")
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,17 @@ class Experiment:
     Attributes
     ----------
     components
-        One block each.
+        One block each; "left_eye+right_eye" is one block that sees both, stacked as channels (section VII).
     colour
-        "rgb", or "grey": three equal channels, as the authors' code has them (Table 4).
+        "rgb"; "grey_three": three equal channels, as the authors' code has them (Table 4); "grey": one channel.
     frames, step, max_segments
         Frames in a segment, frames from one segment's start to the next, segments kept of a clip (None: all).
+    short_clips
+        What becomes of a clip with fewer frames than a segment: "drop", or "repeat" frames (section VII).
+    augment
+        Show each training segment mirrored, shifted and in other light, anew in each epoch; see `augmentation`.
+    own_people
+        Which of the people in `own` (every second, in sorted order) join the training set, in their plain takes.
     min_available
         Share of a segment's frames in which the face must have been found.
     split
@@ -67,34 +75,28 @@ class Experiment:
     colour: str = "rgb"
     frames: int = 10
     step: int = 10
+    short_clips: str = "drop"
+    augment: bool = False
+    own_people: str = "none"
     min_available: float = 0.5
     split: str = "subject"
     seed: int = 0
 
     def __post_init__(self) -> None:
         where = f"experiment {self.name!r}"
-        for key, choices in CHOICES.items():
-            if getattr(self, key) not in choices:
-                raise ValueError(f"{where}: {key} is {getattr(self, key)!r}; choose from {choices}")
-        unknown = [c for c in self.components if c not in COMPONENTS]
-        if unknown or not self.components:
-            raise ValueError(f"{where}: unknown components {unknown}; choose one or more from {COMPONENTS}")
-        for key in (
-            "crop_size",
-            "filters",
-            "stride",
-            "dense",
-            "batch_size",
-            "epochs",
-            "runs",
-            "patience",
-            "frames",
-            "step",
-        ):
-            if getattr(self, key) < 1:
-                raise ValueError(f"{where}: {key} is {getattr(self, key)!r}; give a whole number of at least 1")
+        profiles.check_choices(where, vars(self), CHOICES)
+        profiles.check_whole_numbers(where, vars(self), dict.fromkeys(POSITIVE, 1))
+        try:
+            check_blocks(self.components)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
         if self.runs > self.epochs:
             raise ValueError(f"{where}: {self.epochs} epochs can't be split over {self.runs} runs")
+
+
+def read_experiments() -> dict[str, dict[str, Any]]:
+    """Return the rows of experiments.toml by name."""
+    return tomllib.loads(EXPERIMENTS.read_text(encoding="utf-8"))
 
 
 def load_experiment(name: str, profile: Profile, *, seed: int = 0) -> Experiment:
@@ -105,7 +107,7 @@ def load_experiment(name: str, profile: Profile, *, seed: int = 0) -> Experiment
     ValueError
         No such row, a key that no experiment has, or a value outside its choices.
     """
-    rows = tomllib.loads(EXPERIMENTS.read_text(encoding="utf-8"))
+    rows = read_experiments()
     if name not in rows:
         raise ValueError(f"unknown experiment {name!r}; choose from {tuple(rows)}")
     return parse_experiment(name, rows[name], profile, seed=seed)

@@ -12,7 +12,7 @@ import keras
 from keras import layers, ops
 from keras.src.backend.common import global_state  # no public way to forget a variable that is never filled
 
-from microx_utils.components import COMPONENTS, PAPER_COMPONENTS
+from microx_utils.components import PAPER_COMPONENTS, block_name, block_parts, check_blocks
 from microx_utils.labels import EMOTIONS
 
 FUSION = "fusion"
@@ -142,7 +142,8 @@ def build_published(
     Parameters
     ----------
     components
-        One block each, in this order; names from `components.COMPONENTS`.
+        One block each, in this order; names from `components.COMPONENTS`. "left_eye+right_eye" is one block that
+        sees both, stacked as channels; its input is named "left_eye_and_right_eye".
     size, frames, channels
         The input of a block: `frames` square crops of `size` pixels.
     classes, filters, dense
@@ -215,12 +216,14 @@ def build_compact(
 
 def _fuse(name: str, block: Any, components: Sequence[str], shape: tuple[int, ...], classes: int, pixels: str) -> Any:
     """Give each component its block, and fuse the blocks' softmaxes with one dense softmax (section IV.D)."""
-    unknown = [c for c in components if c not in COMPONENTS]
-    if unknown or not components or len(set(components)) != len(components):
-        raise ValueError(f"components are {list(components)}; give one or more of {list(COMPONENTS)}, each once")
+    check_blocks(components)
     if pixels not in ("raw", "scaled"):
         raise ValueError(f'pixels is {pixels!r}; give "raw" or "scaled"')
-    inputs = {component: keras.Input(shape, name=component) for component in components}
+    *sides, channels = shape
+    inputs = {
+        block_name(block): keras.Input((*sides, channels * len(block_parts(block))), name=block_name(block))
+        for block in components
+    }
     outputs = []
     for component, x in inputs.items():
         if pixels == "scaled":

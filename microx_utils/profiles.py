@@ -2,6 +2,7 @@
 
 import tomllib
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ SUBJECTS_PER_CLASS = 3
 class Profile:
     """One row of profiles.toml, whose comments say what each field means and why it has its value.
 
-    `None` in `subjects`, `max_frames` or `max_segments` means no limit (0 in the file).
+    `None` in `subjects`, `own_subjects`, `max_frames` or `max_segments` means no limit (0 in the file).
     """
 
     name: str
@@ -48,10 +49,26 @@ class Profile:
     runs: int
     patience: int
     bootstrap: int
+    seeds: int
+    own_subjects: int | None
 
 
-LIMITS = ("subjects", "max_frames", "max_segments")
-POSITIVE = ("crop_size", "filters", "stride", "dense", "batch_size", "epochs", "runs", "patience", "bootstrap")
+LIMITS = ("subjects", "own_subjects", "max_frames", "max_segments")
+POSITIVE = ("crop_size", "filters", "stride", "dense", "batch_size", "epochs", "runs", "patience", "bootstrap", "seeds")
+
+
+def check_choices(where: str, values: Mapping[str, Any], choices: Mapping[str, tuple[str, ...]]) -> None:
+    """Raise ValueError, with the choices, if a word is none of them."""
+    for key, words in choices.items():
+        if values[key] not in words:
+            raise ValueError(f"{where}: {key} is {values[key]!r}; choose from {words}")
+
+
+def check_whole_numbers(where: str, values: Mapping[str, Any], least: Mapping[str, int]) -> None:
+    """Raise ValueError if a value is no whole number of at least the one given for its key."""
+    for key, lowest in least.items():
+        if type(values[key]) is not int or values[key] < lowest:
+            raise ValueError(f"{where}: {key} is {values[key]!r}; give a whole number of at least {lowest}")
 
 
 def parse_profile(name: str, row: dict[str, Any]) -> Profile:
@@ -67,13 +84,9 @@ def parse_profile(name: str, row: dict[str, Any]) -> Profile:
         raise ValueError(
             f"profile {name!r}: missing keys {sorted(wanted - row.keys())}, unknown keys {sorted(row.keys() - wanted)}"
         )
-    for key, choices in CHOICES.items():
-        if row[key] not in choices:
-            raise ValueError(f"profile {name!r}: {key} is {row[key]!r}; choose from {choices}")
-    for key in (*LIMITS, *POSITIVE):
-        least = 0 if key in LIMITS else 1
-        if type(row[key]) is not int or row[key] < least:
-            raise ValueError(f"profile {name!r}: {key} is {row[key]!r}; give a whole number of at least {least}")
+    where = f"profile {name!r}"
+    check_choices(where, row, CHOICES)
+    check_whole_numbers(where, row, dict.fromkeys(LIMITS, 0) | dict.fromkeys(POSITIVE, 1))
     if not (isinstance(row["learning_rate"], float) and row["learning_rate"] > 0):
         raise ValueError(f"profile {name!r}: learning_rate is {row['learning_rate']!r}; give a number above 0")
     if row["epochs"] % row["runs"]:
@@ -138,3 +151,9 @@ def select_clips(clips: "pd.DataFrame", profile: Profile) -> "pd.DataFrame":
         chosen.append(person)
         shown.update(classes[person])
     return clips[clips["split_group"].isin(chosen)].reset_index(drop=True)
+
+
+def select_own(clips: "pd.DataFrame", profile: Profile) -> "pd.DataFrame":
+    """Return the clips of the first `own_subjects` people of one's own recordings, in sorted order; all for None."""
+    people = sorted(clips["split_group"].unique())[: profile.own_subjects]
+    return clips[clips["split_group"].isin(people)].reset_index(drop=True)

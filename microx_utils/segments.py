@@ -32,6 +32,8 @@ STORE_VERSION = 1
 NO_FACE = "no face was found in any frame"
 
 SPLIT_RULES = ("subject", "clip", "segment")
+SHORT_CLIPS = ("drop", "repeat")
+"""What becomes of a clip with fewer frames than a segment: left out, or its frames repeated (paper, section VII)."""
 SPLIT_NAMES = ("train", "validation", "test")
 
 
@@ -123,6 +125,7 @@ def make_segments(
     length: int = 10,
     step: int = 10,
     max_segments: int | None = None,
+    short_clips: str = "drop",
     available: NDArray[np.bool_] | None = None,
     min_available: float = 0.5,
 ) -> pd.DataFrame:
@@ -136,6 +139,9 @@ def make_segments(
         Frames in a segment, and frames from one segment's start to the next; step < length overlaps.
     max_segments
         Keep at most this many segments of a clip, from its start (the authors' code: four); None or 0 keeps all.
+    short_clips
+        "drop" leaves a clip shorter than `length` out; "repeat" makes one segment of it, whose `frames` is smaller
+        than its `length`: see `frame_numbers`.
     available, min_available
         `CropStore.available`; segments are then left out in which the face was found in less than this share of the
         frames: what stands in the others' crops is black, or cut by stale landmarks.
@@ -143,35 +149,50 @@ def make_segments(
     Returns
     -------
     DataFrame
-        segment_id, clip_id, corpus, subject, emotion, split_group, condition, first (row in the store), length. Frames
-        left over at a clip's end are not used; a clip shorter than `length` gives no segment.
+        segment_id, clip_id, corpus, subject, emotion, split_group, condition, first (row in the store), length,
+        frames (how many of the store's rows it spans: `length`, or fewer where frames are repeated). Frames left
+        over at a clip's end are not used.
 
     Raises
     ------
     ValueError
-        length or step is below one, or no clip is long enough.
+        length or step is below one, `short_clips` is unknown, or no clip is long enough.
     """
+    if short_clips not in SHORT_CLIPS:
+        raise ValueError(f"short_clips is {short_clips!r}; choose from {SHORT_CLIPS}")
     if length < 1 or step < 1:
         raise ValueError(f"length and step must be at least 1, got {length} and {step}")
     counts = np.maximum((clips["frames"].to_numpy() - length) // step + 1, 0)
     if max_segments:
         counts = np.minimum(counts, max_segments)
+    if short_clips == "repeat":
+        counts = np.maximum(counts, 1)
     if counts.sum() == 0:
         longest = int(clips["frames"].max()) if len(clips) else 0
         raise ValueError(f"no clip has {length} frames; the longest has {longest}. Use a shorter segment.")
     keep = ["clip_id", "corpus", "subject", "emotion", "split_group", "condition"]
-    rows = clips.loc[clips.index.repeat(counts), [*keep, "first"]].reset_index(drop=True)
+    rows = clips.loc[clips.index.repeat(counts), [*keep, "first", "frames"]].reset_index(drop=True)
     number = np.concatenate([np.arange(count) for count in counts])
     rows["first"] = rows["first"] + number * step
     rows["length"] = length
+    rows["frames"] = np.minimum(rows.pop("frames"), length)
     names = [f"{clip}#{k:02d}" for clip, k in zip(rows["clip_id"], number, strict=True)]
     rows.insert(0, "segment_id", names)
     if available is not None:
         found = np.concatenate([[0], np.cumsum(available[:, COMPONENTS.index("full_face")])])
-        first = rows["first"].to_numpy()
-        seen = (found[first + length] - found[first]) >= min_available * length
+        first, frames = rows["first"].to_numpy(), rows["frames"].to_numpy()
+        seen = (found[first + frames] - found[first]) >= min_available * frames
         rows = rows[seen].reset_index(drop=True)
     return rows
+
+
+def frame_numbers(first: int, frames: int, length: int) -> NDArray[np.intp]:
+    """Return the store's rows of one segment: `length` of them, each of its `frames` repeated evenly if they are fewer.
+
+    >>> frame_numbers(100, 3, 6).tolist()
+    [100, 100, 101, 101, 102, 102]
+    """
+    return first + np.arange(length) * frames // length
 
 
 def split_segments(

@@ -9,7 +9,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,18 +21,29 @@ from tqdm import tqdm
 
 from microx_utils import cache as caching
 from microx_utils import paths
-from microx_utils.components import COMPONENTS
+from microx_utils.augmentation import augment
+from microx_utils.components import COMPONENTS, block_name, block_parts
 from microx_utils.errors import DataError
 from microx_utils.experiments import Experiment, load_experiment
 from microx_utils.labels import EMOTIONS
-from microx_utils.segments import CropStore, make_segments, split_segments
+from microx_utils.segments import CropStore, frame_numbers, make_segments, split_segments
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Experiment", "Run", "build", "load_experiment", "model_inputs", "run", "split_table"]
+__all__ = [
+    "Experiment",
+    "Run",
+    "build",
+    "load_experiment",
+    "model_inputs",
+    "predict",
+    "run",
+    "segment_table",
+    "split_table",
+]
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Part of every run's key. Raise it when models.py or this module changes what a run computes."""
 
 PREDICT_BATCH = {"compact": 64, "published": 8}
@@ -81,13 +92,19 @@ def model_inputs(crops: NDArray[np.uint8], experiment: Experiment) -> dict[str, 
     Returns
     -------
     dict
-        component -> uint8 (B, frames, size, size, 3), 0-255; blue first where `pixels` is "raw".
+        block -> uint8 (B, frames, size, size, channels), 0-255. Three channels, blue first where `pixels` is "raw"; one
+        where `colour` is "grey"; those of all its components, in their order, for a block that joins several.
     """
-    inputs = {name: crops[:, :, COMPONENTS.index(name)] for name in experiment.components}
     if experiment.colour == "grey":
-        inputs = {name: np.repeat(_luma(x), 3, axis=-1) for name, x in inputs.items()}
+        crops = _luma(crops)
+    elif experiment.colour == "grey_three":
+        crops = np.repeat(_luma(crops), 3, axis=-1)
     elif experiment.pixels == "raw":
-        inputs = {name: x[..., ::-1] for name, x in inputs.items()}
+        crops = crops[..., ::-1]
+    inputs = {}
+    for block in experiment.components:
+        parts = [crops[:, :, COMPONENTS.index(part)] for part in block_parts(block)]
+        inputs[block_name(block)] = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
     return inputs
 
 
@@ -97,18 +114,38 @@ def _luma(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return ((total + 8192) >> 14).astype(np.uint8)[..., None]
 
 
-def split_table(experiment: Experiment, store: CropStore) -> pd.DataFrame:
-    """Return the segments that a run uses: the table of `make_segments`, and split ("train", "validation", "test")."""
-    segments = make_segments(
+def segment_table(experiment: Experiment, store: CropStore) -> pd.DataFrame:
+    """Return every segment of a store, cut as an experiment cuts them: the table of `make_segments`."""
+    return make_segments(
         store.clips,
         length=experiment.frames,
         step=experiment.step,
         max_segments=experiment.max_segments,
+        short_clips=experiment.short_clips,
         available=store.available,
         min_available=experiment.min_available,
     )
-    segments["split"] = split_segments(segments, by=experiment.split, seed=experiment.seed)
-    return segments
+
+
+def split_table(experiment: Experiment, store: CropStore) -> pd.DataFrame:
+    """Return the segments that a run uses: the table of `make_segments`, and split ("train", "validation", "test").
+
+    Of people in `own`, those whom `own_people` names join the training side, in their plain takes; all others are
+    left out. Who of BAUM stands on which side does not depend on them.
+    """
+    segments = segment_table(experiment, store)
+    own = segments["corpus"] == "own"
+    if experiment.own_people == "none":
+        if own.any():
+            raise ValueError(f"experiment {experiment.name!r} trains on nobody in `own`, but the store holds them")
+    elif not own.any():
+        raise ValueError(f"experiment {experiment.name!r} trains on people in `own`, but the store holds none")
+    people = sorted(segments.loc[own, "split_group"].unique())
+    chosen = people[0 if experiment.own_people == "odd" else 1 :: 2]
+    joining = segments[own & segments["split_group"].isin(chosen) & (segments["condition"] == "plain")]
+    rest = segments[~own].reset_index(drop=True)
+    rest["split"] = split_segments(rest, by=experiment.split, seed=experiment.seed)
+    return pd.concat([rest, joining.assign(split="train")], ignore_index=True)
 
 
 def run(
@@ -143,18 +180,13 @@ def run(
     FloatingPointError
         The loss or the validation loss became infinite or not a number.
     """
-    if store.crops.shape[2] != experiment.crop_size:
-        found = f"its crops are {store.crops.shape[2]} px, the experiment wants {experiment.crop_size}"
-        raise DataError(f"crop store {store.key}", found, "Make the store with the profile's crop_size.")
-    if store.style != experiment.crop_style:
-        found = f"its crops are {store.style!r}, the experiment wants {experiment.crop_style!r}"
-        raise DataError(f"crop store {store.key}", found, "Make the store with the profile's crop_style.")
+    _check_store(experiment, store)
     segments = split_table(experiment, store)
     sides = segments["split"].value_counts()
     if len(sides) < 3:
         raise DataError(f"crop store {store.key}", f"the split gave only {dict(sides)}", "Use more clips.")
 
-    rows = segments[["segment_id", "emotion", "split", "first"]].to_csv(index=False)
+    rows = segments[["segment_id", "emotion", "split", "first", "frames"]].to_csv(index=False)
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     key = caching.content_key(
         experiment=asdict(experiment), store=store.key, rows=rows, code=CODE_VERSION, backend=backend
@@ -162,8 +194,18 @@ def run(
     folder = Path(cache or paths.PROCESSED / "runs") / f"{experiment.name}-{key}"
     with caching.lock(folder):  # a second process waits here and then finds the result
         if not folder.is_dir():
-            _train(experiment, store, segments, folder, progress=progress, on_epoch=on_epoch)
+            with caching.lock(folder.with_name("training")):  # one at a time, or the seconds of both mean nothing
+                _train(experiment, store, segments, folder, progress=progress, on_epoch=on_epoch)
     return _open_run(experiment, key, folder)
+
+
+def _check_store(experiment: Experiment, store: CropStore) -> None:
+    if store.crops.shape[2] != experiment.crop_size:
+        found = f"its crops are {store.crops.shape[2]} px, the experiment wants {experiment.crop_size}"
+        raise DataError(f"crop store {store.key}", found, "Make the store with the profile's crop_size.")
+    if store.style != experiment.crop_style:
+        found = f"its crops are {store.style!r}, the experiment wants {experiment.crop_style!r}"
+        raise DataError(f"crop store {store.key}", found, "Make the store with the profile's crop_style.")
 
 
 def _open_run(experiment: Experiment, key: str, folder: Path) -> Run:
@@ -211,9 +253,13 @@ def _train(
             if epoch and epoch % epochs_a_run == 0:  # a new run begins with the saved model
                 model = checkpoint.load()
             started = time.perf_counter()
-            order = np.random.default_rng([experiment.seed, epoch]).permutation(len(train))
+            rng = np.random.default_rng([experiment.seed, epoch])
+            order = rng.permutation(len(train))
+            if len(train) > experiment.batch_size:  # whole batches; a smaller last one would be compiled separately
+                order = order[: len(train) // experiment.batch_size * experiment.batch_size]
             _seed_dropout(model, experiment.seed, epoch)
-            batches = _batches(train.iloc[order], store, experiment, size=experiment.batch_size)
+            change = rng if experiment.augment else None
+            batches = _batches(train.iloc[order], store, experiment, size=experiment.batch_size, change=change)
             logs = model.fit(batches, validation_data=unshuffled, shuffle=False, verbose=0).history
             row: dict[str, float] = {"epoch": epoch + 1}
             row |= {name: float(logs[name][0]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
@@ -254,6 +300,69 @@ def _train(
     checkpoint.remove()
 
 
+def predict(
+    run: Run,
+    store: CropStore,
+    segments: pd.DataFrame,
+    *,
+    hide: Sequence[str] = (),
+    cache: str | os.PathLike[str] | None = None,
+) -> pd.DataFrame:
+    """Return what a trained network answers for any segments, perhaps with components hidden; cached.
+
+    Parameters
+    ----------
+    run
+        A finished run.
+    store, segments
+        Crops of the run's size and style, and rows of `segment_table` or `split_table` of that store.
+    hide
+        Components in whose place the network is shown a still, even picture: their mean colour over the store's
+        clips of `segments`. What it then answers, it answers without them.
+    cache
+        Folder of predictions; None is `predictions` under `paths.PROCESSED`.
+
+    Returns
+    -------
+    DataFrame
+        A predictions table: segment_id, clip_id, subject, emotion, split, p_neutral .. p_sad. Without a column
+        "split" in `segments` all rows are "test".
+
+    Raises
+    ------
+    DataError
+        The crops are not of the run's size and style.
+    ValueError
+        There are no segments, or `hide` names what the network does not see.
+    """
+    _check_store(run.experiment, store)
+    seen = [part for block in run.experiment.components for part in block_parts(block)]
+    if not set(hide) <= set(seen):
+        raise ValueError(f"can't hide {sorted(set(hide) - set(seen))}; {run.experiment.name} sees {seen}")
+    if segments.empty:
+        raise ValueError("there are no segments to predict; wanted rows of segment_table or split_table")
+    if "split" not in segments:
+        segments = segments.assign(split="test")
+    rows = segments[["segment_id", "emotion", "split", "first", "frames"]].to_csv(index=False)
+    key = caching.content_key(run=run.key, store=store.key, rows=rows, hide=sorted(hide), code=CODE_VERSION)
+    file = Path(cache or paths.PROCESSED / "predictions") / f"{run.experiment.name}-{key}.parquet"
+    with caching.lock(file):
+        if not file.is_file():
+            hidden = {component: _mean_colour(component, store, segments) for component in hide}
+            size = PREDICT_BATCH[run.experiment.model]
+            batches = _batches(segments, store, run.experiment, size=size, hidden=hidden)
+            table = _predict(run.load_model(), segments, batches)
+            with caching.atomic_file(file) as temporary:
+                table.to_parquet(temporary, index=False)
+    return pd.read_parquet(file)
+
+
+def _mean_colour(component: str, store: CropStore, segments: pd.DataFrame) -> NDArray[np.uint8]:
+    """Return a component's mean colour over the first frames of some segments, as an even crop (size, size, 3)."""
+    first = store.crops[segments["first"].to_numpy(), COMPONENTS.index(component)]
+    return np.broadcast_to(first.mean(axis=(0, 1, 2)).round().astype(np.uint8), first.shape[1:])
+
+
 def build(experiment: Experiment) -> "keras.Model":
     """Return the experiment's network, untrained and not compiled."""
     from microx_utils import models
@@ -261,6 +370,7 @@ def build(experiment: Experiment) -> "keras.Model":
     sizes: dict[str, Any] = {
         "size": experiment.crop_size,
         "frames": experiment.frames,
+        "channels": 1 if experiment.colour == "grey" else 3,
         "filters": experiment.filters,
         "dense": experiment.dense,
         "pixels": experiment.pixels,
@@ -280,20 +390,39 @@ def _compile(model: "keras.Model", experiment: Experiment) -> "keras.Model":
     return model
 
 
-def _batches(segments: pd.DataFrame, store: CropStore, experiment: Experiment, *, size: int) -> Any:
-    """Return a Keras dataset that copies each batch's crops from the memory map, in the order of `segments`."""
+def _batches(
+    segments: pd.DataFrame,
+    store: CropStore,
+    experiment: Experiment,
+    *,
+    size: int,
+    change: np.random.Generator | None = None,
+    hidden: dict[str, NDArray[np.uint8]] | None = None,
+) -> Any:
+    """Return a Keras dataset that copies each batch's crops from the memory map, in the order of `segments`.
+
+    With `change`, crops are augmented; in place of `hidden` components, the given crop (size, size, 3) is shown.
+    """
     import keras
 
-    firsts = segments["first"].to_numpy()
+    rows = [
+        frame_numbers(first, frames, experiment.frames)
+        for first, frames in zip(segments["first"], segments["frames"], strict=True)
+    ]
     labels = segments["emotion"].map(EMOTIONS.index).to_numpy()
+    seeds = change.integers(2**63, size=len(rows)) if change is not None else None
 
     class Batches(keras.utils.PyDataset):
         def __len__(self) -> int:
-            return -(-len(firsts) // size)
+            return -(-len(rows) // size)
 
         def __getitem__(self, index: int) -> tuple[dict[str, NDArray[np.uint8]], NDArray[np.int64]]:
             chosen = slice(index * size, (index + 1) * size)
-            crops = np.stack([store.crops[first : first + experiment.frames] for first in firsts[chosen]])
+            crops = np.stack([store.crops[numbers] for numbers in rows[chosen]])
+            for component, crop in (hidden or {}).items():
+                crops[:, :, COMPONENTS.index(component)] = crop
+            if seeds is not None:  # by the batch's own number: Keras may ask for batches in any order
+                crops = augment(crops, np.random.default_rng(seeds[chosen]))
             return model_inputs(crops, experiment), labels[chosen]
 
     return Batches()

@@ -206,7 +206,7 @@ def test_pixels_are_scaled_inside_the_network() -> None:
     ("components", "arguments", "message"),
     [
         ((), {}, "give one or more of"),
-        (("chin",), {}, "give one or more of"),
+        (("chin",), {}, "unknown components"),
         (("nose", "nose"), {}, "each once"),
         (("nose",), {"pixels": "grey"}, "pixels is 'grey'"),
         (("nose",), {"size": 2}, "smaller than its kernel"),

@@ -114,7 +114,7 @@ def test_unknown_experiment_lists_the_known() -> None:
     [
         ({"components": ["nose"], "colur": "grey"}, r"unknown keys \['colur'\]; choose from .*'colour'"),
         ({"components": ["nose"], "name": "other"}, "unknown keys"),
-        ({"components": ["nose"], "colour": "blue"}, r"colour is 'blue'; choose from \('rgb', 'grey'\)"),
+        ({"components": ["nose"], "colour": "blue"}, r"colour is 'blue'; choose from \('rgb', 'grey', 'grey_three'\)"),
         ({"components": ["chin"]}, r"unknown components \['chin'\]"),
         ({"components": []}, "one or more"),
         ({"components": ["nose"], "split": "random"}, "choose from"),
@@ -140,7 +140,7 @@ def test_grey_is_opencvs_grey() -> None:
     import cv2
 
     crops = np.random.default_rng(1).integers(0, 256, (2, 3, 7, 4, 4, 3), np.uint8)
-    found = model_inputs(crops, change(colour="grey"))["nose"]
+    found = model_inputs(crops, change(colour="grey_three"))["nose"]
     expected = [
         cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for clip in crops for frame in clip[:, COMPONENTS.index("nose")]
     ]
@@ -150,7 +150,7 @@ def test_grey_is_opencvs_grey() -> None:
 
 
 def test_batches_are_the_segments_crops(store: CropStore) -> None:
-    table = pd.DataFrame({"first": [9, 0, 3], "emotion": ["fear", "neutral", "sad"]})
+    table = pd.DataFrame({"first": [9, 0, 3], "frames": [3, 3, 3], "emotion": ["fear", "neutral", "sad"]})
     batches = training._batches(table, store, TINY, size=2)
     assert len(batches) == 2
     inputs, labels = batches[0]
