@@ -192,6 +192,15 @@ def test_network_gives_probabilities(build, components: tuple[str, ...]) -> None
     assert set(model.input) == set(components)
 
 
+def test_a_joined_block_takes_the_channels_of_all_its_parts() -> None:
+    model = build_compact(("nose", "left_eye+right_eye"), size=12, frames=3, filters=2, dense=4)
+    shapes = {name: tuple(given.shape[1:]) for name, given in model.input.items()}
+    assert shapes == {"nose": (3, 12, 12, 3), "left_eye_and_right_eye": (3, 12, 12, 6)}
+    assert block_rows(model, "left_eye_and_right_eye")[0].output_shape == (3, 12, 12, 6)
+    with pytest.raises(ValueError, match="each once"):
+        build_compact(("left_eye", "left_eye+right_eye"))
+
+
 def test_pixels_are_scaled_inside_the_network() -> None:
     scaled = build_compact(("nose",), size=12, frames=3, filters=2, dense=4)
     raw = build_compact(("nose",), size=12, frames=3, filters=2, dense=4, pixels="raw")

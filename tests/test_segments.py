@@ -13,6 +13,7 @@ from microx_utils import segments as sg
 from microx_utils.components import COMPONENTS
 from microx_utils.errors import DataError
 from microx_utils.labels import EMOTIONS
+from microx_utils.segments import frame_numbers, make_segments
 from microx_utils.video import read_frames, write_video
 
 
@@ -58,6 +59,29 @@ def test_paper_windows_by_hand():
     assert segments["segment_id"].to_list()[:2] == ["BAUM-2/S000_000#00", "BAUM-2/S000_000#01"]
     limited = sg.make_segments(clip_table([120]), max_segments=4)
     assert len(limited) == 4
+
+
+def test_short_clips_are_dropped_or_repeated():
+    clips = clip_table([25, 7, 10])
+    dropped = make_segments(clips, length=10, step=10)
+    assert dropped["clip_id"].tolist() == [clips["clip_id"][k] for k in (0, 0, 2)]
+    repeated = make_segments(clips, length=10, step=10, short_clips="repeat")
+    assert repeated["clip_id"].tolist() == [clips["clip_id"][k] for k in (0, 0, 1, 2)]
+    assert repeated["frames"].tolist() == [10, 10, 7, 10]
+    assert frame_numbers(30, 10, 10).tolist() == list(range(30, 40))
+    with pytest.raises(ValueError, match="short_clips is 'stretch'"):
+        make_segments(clips, short_clips="stretch")
+
+
+@given(st.integers(0, 1000), st.integers(1, 40), st.integers(1, 40))
+def test_repeated_frames_are_evenly_spread_and_in_order(first, frames, length):
+    frames = min(frames, length)
+    numbers = frame_numbers(first, frames, length)
+    assert len(numbers) == length
+    assert set(numbers) == set(range(first, first + frames))
+    assert (np.diff(numbers) >= 0).all()
+    counts = np.unique(numbers, return_counts=True)[1]
+    assert counts.max() - counts.min() <= 1
 
 
 @pytest.fixture(scope="module")

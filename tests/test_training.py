@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -87,13 +88,18 @@ def change(**values) -> Experiment:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("name", ["table1_microx", "table1_microx_segment_split"])
+@pytest.mark.parametrize("name", experiments.read_experiments())
 def test_experiments_load_at_every_profile(name: str, profile: str) -> None:
     experiment = load_experiment(name, get_profile(profile), seed=3)
     assert (experiment.name, experiment.seed) == (name, 3)
-    assert experiment.components == PAPER_COMPONENTS
     assert experiment.crop_size == get_profile(profile).crop_size
     assert experiment.split == ("segment" if name.endswith("segment_split") else "subject")
+
+
+def test_every_experiment_says_what_it_is() -> None:
+    for name, row in experiments.read_experiments().items():
+        assert len(row["about"]) > 10, name
+    assert load_experiment("table1_microx", get_profile("class")).components == PAPER_COMPONENTS
 
 
 def test_the_paper_profile_is_the_papers_network() -> None:
@@ -149,6 +155,22 @@ def test_grey_is_opencvs_grey() -> None:
         np.testing.assert_array_equal(found[..., channel].reshape(-1, 4, 4), np.stack(expected))
 
 
+def test_one_grey_channel_is_a_third_of_three_equal_ones() -> None:
+    crops = np.random.default_rng(1).integers(0, 256, (2, 3, 7, 4, 4, 3), np.uint8)
+    one = model_inputs(crops, change(colour="grey"))["nose"]
+    three = model_inputs(crops, change(colour="grey_three"))["nose"]
+    assert one.shape == (2, 3, 4, 4, 1)
+    np.testing.assert_array_equal(np.repeat(one, 3, axis=-1), three)
+
+
+def test_a_joined_block_sees_its_components_in_order() -> None:
+    crops = np.random.default_rng(1).integers(0, 256, (2, 3, 7, 4, 4, 3), np.uint8)
+    inputs = model_inputs(crops, change(components=("nose", "left_eye+right_eye")))
+    assert list(inputs) == ["nose", "left_eye_and_right_eye"]
+    left, right = (crops[:, :, COMPONENTS.index(name)] for name in ("left_eye", "right_eye"))
+    np.testing.assert_array_equal(inputs["left_eye_and_right_eye"], np.concatenate([left, right], axis=-1))
+
+
 def test_batches_are_the_segments_crops(store: CropStore) -> None:
     table = pd.DataFrame({"first": [9, 0, 3], "frames": [3, 3, 3], "emotion": ["fear", "neutral", "sad"]})
     batches = training._batches(table, store, TINY, size=2)
@@ -157,6 +179,24 @@ def test_batches_are_the_segments_crops(store: CropStore) -> None:
     np.testing.assert_array_equal(inputs["nose"][0], store.crops[9:12, COMPONENTS.index("nose")])
     assert labels.tolist() == [EMOTIONS.index("fear"), EMOTIONS.index("neutral")]
     assert batches[1][0]["mouth"].shape == (1, 3, 8, 8, 3)
+
+
+def test_a_short_segment_repeats_its_frames(store: CropStore) -> None:
+    table = pd.DataFrame({"first": [9], "frames": [2], "emotion": ["fear"]})
+    inputs, _ = training._batches(table, store, change(frames=4), size=2)[0]
+    np.testing.assert_array_equal(inputs["nose"][0], store.crops[[9, 9, 10, 10], COMPONENTS.index("nose")])
+
+
+def test_augmented_batches_do_not_depend_on_the_order_they_are_asked_for(store: CropStore) -> None:
+    table = make_segments(store.clips, length=3, step=3).head(6)
+
+    def batches() -> Any:
+        return training._batches(table, store, TINY, size=2, change=np.random.default_rng(5))
+
+    forwards, backwards = [batches()[k][0]["mouth"] for k in range(3)], [batches()[k][0]["mouth"] for k in (2, 1, 0)]
+    np.testing.assert_array_equal(forwards, backwards[::-1])
+    plain, _ = training._batches(table, store, TINY, size=2)[0]
+    assert (forwards[0] != plain["mouth"]).any()
 
 
 def test_run_learns_and_predicts_held_out_people(finished: training.Run, store: CropStore) -> None:
@@ -341,3 +381,100 @@ def test_the_key_holds_crops_split_and_code(store: CropStore, tmp_path: Path, mo
     monkeypatch.setattr(training, "CODE_VERSION", -1)
     keys.append(run(TINY, store, cache=tmp_path))
     assert len(set(map(str, keys))) == len(keys)
+
+
+def own_store() -> CropStore:
+    """The fake people of BAUM, the last four of whom are taken for one's own recordings, in two conditions."""
+    whole = fake_store(subjects=14)
+    clips = whole.clips.copy()
+    own = clips["subject"].isin(sorted(clips["subject"].unique())[-4:])
+    clips.loc[own, "corpus"] = "own"
+    clips.loc[own & clips["emotion"].isin(["happy", "sad"]), "condition"] = "mask"
+    return dataclasses.replace(whole, clips=clips, key="own")
+
+
+def test_half_of_the_own_people_join_training_in_their_plain_takes() -> None:
+    store = own_store()
+    plain = dataclasses.replace(store, clips=store.clips[store.clips["corpus"] != "own"].reset_index(drop=True))
+    alone = training.split_table(TINY, plain)
+    joined = {half: training.split_table(change(own_people=half), store) for half in ("odd", "even")}
+    people = {}
+    for half, table in joined.items():
+        own = table["corpus"] == "own"
+        pd.testing.assert_frame_equal(table[~own].reset_index(drop=True), alone)  # nobody else changes sides
+        assert set(table.loc[own, "split"]) == {"train"}
+        assert set(table.loc[own, "condition"]) == {"plain"}
+        people[half] = sorted(table.loc[own, "subject"].unique())
+    assert people == {"odd": ["s010", "s012"], "even": ["s011", "s013"]}
+
+
+def test_own_people_are_never_trained_on_unasked() -> None:
+    with pytest.raises(ValueError, match="trains on nobody in `own`, but the store holds them"):
+        training.split_table(TINY, own_store())
+    with pytest.raises(ValueError, match="trains on people in `own`, but the store holds none"):
+        training.split_table(change(own_people="odd"), fake_store())
+
+
+def test_predict_gives_what_the_run_gave(finished: training.Run, store: CropStore, tmp_path: Path) -> None:
+    segments = training.split_table(TINY, store)
+    asked = segments[segments["split"] == "test"]
+    expected = finished.predictions[finished.predictions["split"] == "test"].reset_index(drop=True)
+    found = training.predict(finished, store, asked, cache=tmp_path)
+    assert found["segment_id"].tolist() == expected["segment_id"].tolist()
+    np.testing.assert_allclose(probabilities(found), probabilities(expected), atol=1e-6)
+    everyone = training.predict(finished, store, training.segment_table(TINY, store), cache=tmp_path)
+    assert len(everyone) == len(segments)
+    assert set(everyone["split"]) == {"test"}
+
+
+def test_predict_is_cached_by_what_is_asked(
+    finished: training.Run, store: CropStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segments = training.segment_table(TINY, store).head(20)
+    plain = training.predict(finished, store, segments, cache=tmp_path)
+    hidden = training.predict(finished, store, segments, hide=["mouth"], cache=tmp_path)
+    assert (probabilities(plain) != probabilities(hidden)).any()
+    monkeypatch.setattr(training.Run, "load_model", lambda _: pytest.fail("predicted again"))
+    again = training.predict(finished, store, segments, hide=["mouth"], cache=tmp_path)
+    pd.testing.assert_frame_equal(again, hidden)
+
+
+def test_a_hidden_component_changes_nothing_by_what_it_showed(
+    finished: training.Run, store: CropStore, tmp_path: Path
+) -> None:
+    """Noise in place of the mouth, in all frames but those whose mean colour is taken: the same answers."""
+    segments = training.segment_table(TINY, store).head(10)
+    other = store.crops.copy()
+    later = np.setdiff1d(np.arange(len(other)), segments["first"])
+    other[later, COMPONENTS.index("mouth")] = 7
+    blind = [
+        training.predict(
+            finished, dataclasses.replace(store, crops=crops, key=key), segments, hide=["mouth"], cache=tmp_path
+        )
+        for key, crops in (("a", store.crops), ("b", other))
+    ]
+    np.testing.assert_array_equal(*(probabilities(table) for table in blind))
+
+
+def test_predict_refuses_what_it_cannot_do(finished: training.Run, store: CropStore, tmp_path: Path) -> None:
+    segments = training.segment_table(TINY, store)
+    with pytest.raises(ValueError, match=r"can't hide \['full_face'\]; tiny sees \['nose', 'mouth'\]"):
+        training.predict(finished, store, segments, hide=["full_face"], cache=tmp_path)
+    with pytest.raises(ValueError, match="no segments to predict"):
+        training.predict(finished, store, segments.head(0), cache=tmp_path)
+
+
+def test_two_trainings_never_run_at_once(store: CropStore, tmp_path: Path) -> None:
+    from filelock import FileLock, Timeout
+
+    held = []
+
+    def look(row: dict[str, float]) -> None:
+        with pytest.raises(Timeout):
+            FileLock(tmp_path / ".training.lock").acquire(timeout=0)
+        held.append(row["epoch"])
+
+    run(change(epochs=1), store, cache=tmp_path, progress=False, on_epoch=look)
+    assert held == [1]
+    with FileLock(tmp_path / ".training.lock").acquire(timeout=0):
+        pass
