@@ -8,6 +8,7 @@ a class that is there but never predicted has precision 0 and does count. Unweig
 field's name for balanced accuracy, is the macro recall.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -75,6 +76,13 @@ def predicted(predictions: pd.DataFrame) -> pd.Series:
     check_predictions(predictions)
     choice = np.asarray(EMOTIONS, dtype=object)[_probabilities(predictions).argmax(axis=1)]
     return pd.Series(choice, index=predictions.index, name="predicted")
+
+
+def second_choices(predictions: pd.DataFrame) -> pd.Series:
+    """Return the second most probable emotion of each row (str, same index; Figure 15); ties as in `predicted`."""
+    check_predictions(predictions)
+    order = np.argsort(-_probabilities(predictions), axis=1, kind="stable")
+    return pd.Series(np.asarray(EMOTIONS, dtype=object)[order[:, 1]], index=predictions.index, name="second")
 
 
 def clip_predictions(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -219,6 +227,63 @@ def class_intervals(
         pairs = [_interval(values, level) for values in drawn[f"{metric} of each"].T]
         table[f"{metric}_low"], table[f"{metric}_high"] = zip(*pairs, strict=True)
     return table
+
+
+def pool(divisions: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
+    """Return the predictions of several seeds as one table, for scores over all of them.
+
+    A seed's number goes in front of its segment and clip ids: a clip tested under two seeds counts twice. Subjects keep
+    their names, so a bootstrap that draws a person draws the person's rows of every seed.
+
+    Parameters
+    ----------
+    divisions
+        Seed -> predictions of one split.
+    """
+    if not divisions:
+        raise ValueError("no predictions to pool; wanted those of one seed or more")
+    parts = []
+    for seed, table in divisions.items():
+        check_predictions(table)
+        ids = {column: f"{seed}:" + table[column].astype(str) for column in ("segment_id", "clip_id")}
+        parts.append(table.assign(**ids))
+    return pd.concat(parts, ignore_index=True)
+
+
+def paired_difference(
+    a: pd.DataFrame,
+    b: pd.DataFrame,
+    metric: str = "accuracy",
+    *,
+    groups: str = "subject",
+    samples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float, float]:
+    """Return a metric of `a` minus that of `b`, and its interval from a bootstrap that draws the same people for both.
+
+    A person who is easy for one run is most often easy for the other; drawn in pairs, this cancels. The segments may
+    differ (another split rule), the people may not.
+
+    Parameters
+    ----------
+    a, b
+        Predictions of two runs. The other parameters are those of `bootstrap_interval`.
+
+    Returns
+    -------
+    (difference, low, high)
+    """
+    if metric not in METRICS:
+        raise ValueError(f"unknown metric {metric!r}; choose from {list(METRICS)}")
+    drawn = [_draw(table, groups=groups, samples=samples, seed=seed)[metric] for table in (a, b)]
+    odd = sorted(set(a[groups]) ^ set(b[groups]))
+    if odd:
+        raise ValueError(
+            f"{len(odd)} values of {groups!r} stand in only one of the two tables, for example {odd[0]!r}; wanted the "
+            "same. Compare runs with the same split and seed, or keep the rows of those in both."
+        )
+    return summary(a)[metric] - summary(b)[metric], *_interval(drawn[0] - drawn[1], level)
 
 
 def calibration(predictions: pd.DataFrame, *, bins: int = 10) -> pd.DataFrame:

@@ -252,3 +252,64 @@ def test_categorical_columns_work():
     rows = SMALL.astype({"emotion": "category", "subject": "category", "clip_id": "category"})
     assert evaluation.summary(rows) == pytest.approx(evaluation.summary(SMALL))
     assert len(evaluation.clip_predictions(rows.iloc[:4])) == 4
+
+
+def test_second_choice_is_the_next_most_probable():
+    rows = table(["sad", "anger", "happy"], ["sad", "anger", "happy"], confidence=0.6)
+    rows.loc[0, ["p_fear", "p_neutral"]] = [0.3, 0.0]
+    rows.loc[0, ["p_anger", "p_contempt", "p_surprise", "p_happy"]] = 0.025
+    assert evaluation.second_choices(rows).tolist() == ["fear", "neutral", "neutral"], "a tie goes to the first"
+    certain = table(["sad"], ["neutral"], confidence=1.0)
+    assert evaluation.second_choices(certain).tolist() == ["anger"]
+
+
+@settings(max_examples=15)
+@given(seed=st.integers(0, 2**16))
+def test_second_choice_is_first_once_the_first_is_gone(seed):
+    rows = random_table(np.random.default_rng(seed), n=30)
+    without = rows.copy()
+    for index, emotion in evaluation.predicted(rows).items():
+        without.loc[index, f"p_{emotion}"] = 0.0
+    columns = list(PROBABILITIES)
+    without[columns] = without[columns].div(without[columns].sum(axis=1), axis=0)
+    assert evaluation.second_choices(rows).tolist() == evaluation.predicted(without).tolist()
+
+
+def test_pool_keeps_people_and_tells_seeds_apart():
+    both = evaluation.pool({0: SMALL, 3: SMALL})
+    evaluation.check_predictions(both)
+    assert set(both["segment_id"]) == {f"{seed}:g{i:03d}" for seed in (0, 3) for i in range(6)}
+    assert evaluation.summary(both)["n_clips"] == 12
+    assert evaluation.summary(both)["n_subjects"] == 3
+    assert evaluation.summary(both)["accuracy"] == evaluation.summary(SMALL)["accuracy"]
+    with pytest.raises(ValueError, match="no predictions to pool"):
+        evaluation.pool({})
+
+
+def test_paired_difference_known_cases():
+    # Everybody gains one of four segments: the gain is certain, though people differ.
+    true = ["sad"] * 16
+    worse = [guess for right in (0, 1, 2, 3) for guess in ["sad"] * right + ["anger"] * (4 - right)]
+    better = [guess for right in (1, 2, 3, 4) for guess in ["sad"] * right + ["anger"] * (4 - right)]
+    people = [f"s{i // 4}" for i in range(16)]
+    a, b = table(true, better, subjects=people), table(true, worse, subjects=people)
+    assert evaluation.paired_difference(a, b) == pytest.approx((0.25, 0.25, 0.25))
+    low, high = evaluation.bootstrap_interval(a)
+    assert high - low > 0.2, "one run alone is uncertain"
+    assert evaluation.paired_difference(a, a, "uar") == (0, 0, 0)
+
+
+def test_paired_difference_turns_round_and_does_not_mind_the_order_of_rows():
+    rng = np.random.default_rng(8)
+    a, b = random_table(rng), random_table(rng)
+    value, low, high = evaluation.paired_difference(a, b, "fscore", seed=3)
+    assert evaluation.paired_difference(b, a, "fscore", seed=3) == pytest.approx((-value, -high, -low))
+    assert evaluation.paired_difference(a.sample(frac=1, random_state=1), b, "fscore", seed=3) == (value, low, high)
+    assert value == pytest.approx(evaluation.summary(a)["fscore"] - evaluation.summary(b)["fscore"])
+
+
+def test_paired_difference_needs_the_same_people():
+    with pytest.raises(ValueError, match="stand in only one of the two tables"):
+        evaluation.paired_difference(SMALL, SMALL[SMALL["subject"] != "s0"])
+    with pytest.raises(ValueError, match="unknown metric"):
+        evaluation.paired_difference(SMALL, SMALL, "kappa")
