@@ -1,14 +1,13 @@
 """The paper's claims (claims.toml) and the verdict on each: what a run found beside what the paper says."""
 
-import math
 import tomllib
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from microx_utils import paper
+from microx_utils.audits import AUDITS, Audit
 
 CLAIMS_FILE = Path(__file__).with_name("claims.toml")
 
@@ -18,7 +17,8 @@ UNTESTABLE = "cannot be tested on rendered data"
 CONTRADICTED = "contradicted by the paper itself"
 CONSISTENT = "consistent within the paper"
 ADOPTED = "adopted: a setting taken from the paper"
-VERDICTS = (REPRODUCED, DIFFERS, UNTESTABLE, CONTRADICTED, CONSISTENT, ADOPTED)
+NOT_ADOPTED = "not adopted: this profile sets it otherwise"
+VERDICTS = (REPRODUCED, DIFFERS, UNTESTABLE, CONTRADICTED, CONSISTENT, ADOPTED, NOT_ADOPTED)
 
 KINDS = ("score", "reading", "structure", "setting", "audit")
 
@@ -65,73 +65,14 @@ def get_claim(name: str) -> Claim:
     return claims[name]
 
 
-@dataclass(frozen=True)
-class Audit:
-    """Two places of the paper that should agree: what it states, what is found elsewhere in it, how close is equal."""
-
-    stated: Any
-    found: Any
-    tolerance: float = 0.0
-
-    @property
-    def holds(self) -> bool:
-        """True if both places agree; numbers may differ by the tolerance."""
-        if isinstance(self.stated, int | float) and isinstance(self.found, int | float):
-            return math.isclose(self.stated, self.found, rel_tol=0, abs_tol=self.tolerance)
-        return self.stated == self.found
-
-
-def _test_share() -> Audit:
-    segments = sum(paper.figure(3)["read_off"]["counts"].values())
-    tested = sum(sum(map(sum, cells)) for cells in paper.one_vs_rest().values()) // len(paper.value("classes"))
-    return Audit(tested, round(0.20 * segments), tolerance=14)  # seven bars, each read off to about ten segments
-
-
-def _crop_size() -> Audit:
-    crop = paper.protocol()["crop"]
-    return Audit(crop["text"], crop["model_section"])
-
-
-def _early_stopping() -> Audit:
-    stopping = paper.protocol()["early_stopping"]
-    return Audit(stopping["section_IV_E"], stopping["section_V_A"])
-
-
-def _diagonal() -> Audit:
-    rows = paper.confusion_percent()
-    on_diagonal = sum(row[place] for place, row in enumerate(rows)) / 100
-    return Audit(paper.table(1)["accuracy"], round(on_diagonal, 4), tolerance=0.005)
-
-
-def _rows_peak() -> Audit:
-    rows = paper.confusion_percent()
-    return Audit(len(rows), sum(row[place] == max(row) for place, row in enumerate(rows)))
-
-
-def _true_positives() -> Audit:
-    cells = paper.one_vs_rest()
-    tested = sum(map(sum, cells["neutral"]))
-    correct = sum(table[1][1] for table in cells.values())
-    return Audit(paper.table(1)["accuracy"], round(correct / tested, 4), tolerance=0.001)
-
-
-AUDITS: dict[str, Callable[[], Audit]] = {
-    "figure_03_test_share": _test_share,
-    "crop_size_stated_twice": _crop_size,
-    "blocks_against_inputs": lambda: Audit(paper.protocol()["convlstm_blocks"], len(paper.figure(6)["inputs"])),
-    "early_stopping_quantity": _early_stopping,
-    "figure_10_diagonal": _diagonal,
-    "figure_10_rows_peak_on_diagonal": _rows_peak,
-    "figures_11_to_14_accuracy": _true_positives,
-}
-"""Claim id -> the computation on paper.toml that tests the paper against itself."""
+# An audit's function and its line in AUDITS stand in audits.py.
 
 
 def audit(name: str) -> Audit:
     """Return both sides of an audit, computed from paper.toml.
 
     >>> audit("blocks_against_inputs")
-    Audit(stated=6, found=5, tolerance=0.0)
+    Audit(stated=6, found=5, tolerance=0.0, at_least=False)
     """
     if name not in AUDITS:
         raise ValueError(f"unknown audit {name!r}; choose from {sorted(AUDITS)}")
@@ -145,7 +86,7 @@ def verdict(claim: Claim, ours: Any, *, rendered: bool, interval: tuple[float, f
     ----------
     claim
         A score is reproduced if the paper's value lies in our interval; a reading or a structure if it is equal.
-        A setting is adopted. An audit looks at paper.toml only.
+        A setting is adopted or not. An audit looks at paper.toml only.
     ours
         Our value; ignored for an audit.
     rendered
@@ -156,7 +97,7 @@ def verdict(claim: Claim, ours: Any, *, rendered: bool, interval: tuple[float, f
     if claim.kind == "audit":
         return CONSISTENT if audit(claim.id).holds else CONTRADICTED
     if claim.kind == "setting":
-        return ADOPTED if ours == claim.paper else DIFFERS
+        return ADOPTED if ours == claim.paper else NOT_ADOPTED
     if claim.kind == "structure":
         return REPRODUCED if ours == claim.paper else DIFFERS
     if rendered:
