@@ -34,12 +34,16 @@ def figures_command(arguments: argparse.Namespace) -> int:
             data=arguments.data,
             seed=arguments.seed,
             only=arguments.only,
+            jobs=arguments.jobs,
             notebooks=paths.NOTEBOOKS,
             build=paths.BUILD,
             say=lambda line: print(line, flush=True),
         )
     except NotebookError as error:
         return _refuse(error)
+    except KeyboardInterrupt:
+        print("microx: interrupted; what had finished is kept", file=sys.stderr)
+        return 130
     failures = [(result.notebook, result.failure) for result in results if result.failure is not None]
     for name, failure in failures:
         print(f"\n{name}, cell {failure.cell}:\n{failure.traceback}", file=sys.stderr, flush=True)
@@ -138,6 +142,9 @@ def build_parser() -> argparse.ArgumentParser:
     add_run_options(run)
     run.add_argument("--only", metavar="03,06", help="only these notebooks, by number or topic")
     run.add_argument("--seed", type=_seed, default=0, help="source of all randomness (default: 0)")
+    run.add_argument(
+        "--jobs", type=_jobs, default=None, help="notebooks at a time (default: 2, if there are two cores)"
+    )
     run.set_defaults(function=figures_command)
 
     gallery = commands.add_parser("gallery", help="rebuild the generated pages", description=gallery_command.__doc__)

@@ -1,11 +1,17 @@
-"""Run one function over many inputs in several processes, with one progress bar."""
+"""Run one function over many inputs: in processes with a progress bar, or in threads that an interrupt ends."""
 
 import os
+import threading
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from concurrent.futures import Future
+from typing import Any, TypeVar
 
 from joblib import Parallel, delayed
 from tqdm import tqdm
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 def run_parallel(
@@ -32,3 +38,29 @@ def run_parallel(
             results.append(result)
             bar.update()
     return results
+
+
+def start_each(function: Callable[[T], R], items: Sequence[T], jobs: int) -> list[Future[R]]:
+    """Call `function` for every item in order, in `jobs` threads; return the results to come, in order.
+
+    Nothing waits for these threads, so an interrupted program ends at once, and processes that watch it, such as
+    Jupyter's kernels, end with it. An exception is kept in the item's result; after it no further item is begun.
+    """
+    futures: list[Future[R]] = [Future() for _ in items]
+    waiting = deque(zip(items, futures, strict=True))
+
+    def work() -> None:
+        while waiting:
+            try:
+                item, future = waiting.popleft()
+            except IndexError:  # another thread was faster
+                return
+            try:
+                future.set_result(function(item))
+            except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
+                waiting.clear()
+                future.set_exception(error)
+
+    for _ in range(min(jobs, len(items))):
+        threading.Thread(target=work, daemon=True).start()
+    return futures

@@ -1,28 +1,30 @@
-"""Run the course's notebooks through papermill: strict about parameters, one at a time, failures named."""
+"""Run the course's notebooks through papermill: strict about parameters, a few at a time, failures named."""
 
 import ast
-import json
 import os
 import re
 import shutil
 import sys
 import tempfile
+import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import papermill
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec
 from nbclient.exceptions import CellControlSignal
 from papermill.exceptions import PapermillException, PapermillExecutionError
 
 from microx_utils import cache, figures, paths
-from microx_utils.manifest import Course, duration
+from microx_utils.manifest import Course, Notebook, duration
 from microx_utils.pages import save_html, tidy_outputs
+from microx_utils.parallel import start_each
 from microx_utils.profiles import get_profile
 
 PARAMETERS = ("profile", "data", "seed")
@@ -134,46 +136,39 @@ def check_notebook(path: Path, parameters: Mapping[str, Any]) -> None:
 
 KERNEL = """
 import os
+os.chdir({folder!r})
 log = os.open({log!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 os.dup2(log, 1)
 os.dup2(log, 2)
 from ipykernel.kernelapp import launch_new_instance
 launch_new_instance()
 """
-"""Starts a kernel whose own prints, mostly TensorFlow's C++ logs, go to a file and not into our progress lines."""
+"""Starts a kernel whose own prints, mostly TensorFlow's C++ logs, go to a file and not into our progress lines.
+
+It goes to its folder by itself: papermill's `cwd` would move this whole process, for every notebook that it runs.
+"""
 
 
-@contextmanager
-def own_kernel(log: Path) -> Iterator[str]:
-    """Yield the name of a kernel that runs this very interpreter, whatever kernels are installed or not.
+def own_kernel(folder: Path, *, ipython: Path, log: Path) -> type[AsyncKernelManager]:
+    """Return a manager of kernels that run this very interpreter in `folder`, whatever kernels are installed or not.
 
-    The kernel is called python3, so that executed notebooks open anywhere. It ignores the reader's IPython
-    start-up files and keeps no history, which two runs at once would fight over. What it prints outside of cells
-    goes to `log`.
+    The kernel is called python3, so that executed notebooks open anywhere. It keeps no history, and its settings in
+    `ipython`, not the reader's. What it prints outside of cells goes to `log`. Nothing of this process is changed.
     """
-    with tempfile.TemporaryDirectory(prefix="microx-kernel-") as name:
-        folder = Path(name)
-        spec = {
-            "argv": [
-                *(sys.executable, "-c", KERNEL.format(log=str(log)), "-f", "{connection_file}"),
-                "--HistoryManager.enabled=False",
-            ],
-            "display_name": "Python 3",
-            "language": "python",
-            "env": KERNEL_ENVIRONMENT | {"IPYTHONDIR": str(folder / "ipython")},
-        }
-        kernel = folder / "kernels" / "python3" / "kernel.json"
-        kernel.parent.mkdir(parents=True)
-        kernel.write_text(json.dumps(spec), encoding="utf-8")
-        before = os.environ.get("JUPYTER_PATH")
-        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(folder), before]))  # looked at first
-        try:
-            yield "python3"
-        finally:
-            if before is None:
-                del os.environ["JUPYTER_PATH"]
-            else:
-                os.environ["JUPYTER_PATH"] = before
+    program = KERNEL.format(folder=str(folder), log=str(log))
+    spec = KernelSpec(
+        argv=[sys.executable, "-c", program, "-f", "{connection_file}", "--HistoryManager.enabled=False"],
+        display_name="Python 3",
+        language="python",
+        env=KERNEL_ENVIRONMENT | {"IPYTHONDIR": str(ipython)},
+    )
+
+    class OwnKernel(AsyncKernelManager):
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            return spec
+
+    return OwnKernel
 
 
 def _stopped_at(executed: Path) -> int | None:
@@ -209,19 +204,18 @@ def run_notebook(source: Path, target: Path, parameters: Mapping[str, Any]) -> F
         given, executed, log = (Path(name) / each for each in ("given.ipynb", "executed.ipynb", "kernel.log"))
         shutil.copyfile(source, given)
         failure = None
-        with own_kernel(log) as kernel:
-            try:
-                papermill.execute_notebook(
-                    given,
-                    executed,
-                    dict(parameters),
-                    kernel_name=kernel,
-                    language="python",
-                    progress_bar=False,
-                    cwd=source.parent,
-                )
-            except (PapermillException, CellControlSignal, RuntimeError, TimeoutError) as error:
-                failure = _failure(error, executed, log)
+        try:
+            papermill.execute_notebook(
+                given,
+                executed,
+                dict(parameters),
+                kernel_name="python3",
+                kernel_manager_class=own_kernel(source.parent.resolve(), ipython=Path(name) / "ipython", log=log),
+                language="python",
+                progress_bar=False,
+            )
+        except (PapermillException, CellControlSignal, RuntimeError, TimeoutError) as error:
+            failure = _failure(error, executed, log)
         if executed.exists():
             notebook = nbformat.read(executed, as_version=4)
             tidy_outputs(notebook)
@@ -231,11 +225,11 @@ def run_notebook(source: Path, target: Path, parameters: Mapping[str, Any]) -> F
     return failure
 
 
-def _record_time(path: Path, result: Result) -> None:
+def _record_time(path: Path, result: Result, jobs: int) -> None:
     with cache.lock(path):
         times = figures.read_json(path)
         times["machine"] = figures.machine()
-        row = {"seconds": round(result.seconds, 1), "ok": result.failure is None}
+        row = {"seconds": round(result.seconds, 1), "ok": result.failure is None, "jobs": jobs}
         times.setdefault("notebooks", {})[result.notebook] = row
         figures.write_json(path, times)
 
@@ -247,32 +241,39 @@ def run_course(
     data: str = "sample",
     seed: int = 0,
     only: str | None = None,
+    jobs: int | None = None,
     notebooks: Path = paths.NOTEBOOKS,
     build: Path = paths.BUILD,
     say: Callable[[str], None] = print,
 ) -> list[Result]:
-    """Run the course's notebooks in order, each in a fresh kernel; a failing one does not stop the others.
+    """Run the course's notebooks, each in a fresh kernel, begun in order; a failing one does not stop the others.
 
-    Executed notebooks, their HTML and times.json land in `build`/notebooks/PROFILE-DATA/.
+    Executed notebooks, their HTML and times.json land in `build`/notebooks/PROFILE-DATA/. The results are in the
+    course's order.
 
     Parameters
     ----------
     only
         Which to run, as "03,06"; all of them for None.
+    jobs
+        How many to run at a time; two for None, or one on a single processor. A third kernel hardly pays, because
+        TensorFlow and the landmark networks use every processor by themselves.
     say
-        Takes each line of progress.
+        Takes each line of progress, one at a time.
 
     Raises
     ------
     NotebookError
         A notebook is missing or its parameters cell is wrong. Checked for all before any is run.
     ValueError, DataError
-        The profile, the data folder or `only` is not one of the choices.
+        The profile, the data folder or `only` is not one of the choices, or `jobs` is below 1.
     """
     get_profile(profile)
+    jobs = min(2, os.cpu_count() or 1) if jobs is None else jobs
+    if jobs < 1:
+        raise ValueError(f"jobs is {jobs}; give at least 1")
     chosen = course.select(only)
     where = data if data == "sample" else str(figures.data_folder(data).resolve())  # kernels run in another folder
-    name = figures.data_name(where)
     parameters = {"profile": profile, "data": where, "seed": seed}
     problems = []
     for entry in chosen:
@@ -283,24 +284,29 @@ def run_course(
     if problems:
         raise NotebookError(problems)
 
-    folder = build / "notebooks" / f"{profile}-{name}"
+    folder = build / "notebooks" / f"{profile}-{figures.data_name(where)}"
     folder.mkdir(parents=True, exist_ok=True)
-    results = []
     out = figures.output_folder(profile, where, seed)
-    for place, entry in enumerate(chosen, start=1):
+    speaking = threading.Lock()
+
+    def run(entry: Notebook) -> Result:
+        def report(text: str) -> None:
+            with speaking:
+                say(f"[{chosen.index(entry) + 1}/{len(chosen)}] {entry.id:<28} {text}")
+
         executed = folder / f"{entry.id}.ipynb"
         before = executed.stat().st_mtime_ns if executed.exists() else None
         expected = entry.run_minutes.get(profile)
-        about = f"; about {duration(expected)} in a first run" if expected else ""
-        say(f"[{place}/{len(chosen)}] {entry.id:<28} running{about}")
+        report("running" + (f"; about {duration(expected)} in a first run" if expected else ""))
         started = time.perf_counter()
         failure = run_notebook(notebooks / executed.name, executed, parameters)
         result = Result(entry.id, time.perf_counter() - started, failure)
-        results.append(result)
-        _record_time(folder / "times.json", result)
+        _record_time(folder / "times.json", result, jobs)
         if executed.exists() and executed.stat().st_mtime_ns != before:  # written by this run
             alts = {figure: row["alt"] for figure, row in figures.read_figures(out).items()}
             save_html(executed, executed.with_suffix(".html"), alts=alts)
         state = "ok" if failure is None else f"FAILED in cell {failure.cell}: {failure.error}"
-        say(f"[{place}/{len(chosen)}] {entry.id:<28} {result.seconds:7.1f} s  {state}")
-    return results
+        report(f"{result.seconds:7.1f} s  {state}")
+        return result
+
+    return [future.result() for future in start_each(run, chosen, jobs)]

@@ -33,6 +33,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["figures", "--profile", "fast"], "invalid choice: 'fast'"),
         (["figures", "--seed", "-1"], "-1 is too small"),
         (["figures", "--sed", "1"], "unrecognized arguments"),
+        (["figures", "--jobs", "0"], "0 is too small"),
         (["data", "render", "--jobs", "0"], "0 is too small"),
         (["data"], "required: ACTION"),
     ],

@@ -2,12 +2,15 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from notebook_factory import GIVEN, GOOD, a_course, write_notebook
@@ -18,7 +21,6 @@ from microx_utils.run_notebooks import (
     NotebookError,
     check_notebook,
     literal_parameters,
-    own_kernel,
     run_course,
     run_notebook,
 )
@@ -123,6 +125,7 @@ def test_a_failing_notebook_is_named_and_the_others_run(tmp_path: Path, data: Pa
         profile="smoke",
         data=str(data),
         seed=5,
+        jobs=1,
         notebooks=folder,
         build=tmp_path / "build",
         say=said.append,
@@ -166,15 +169,86 @@ def test_a_kernel_that_dies_is_a_failure_too(tmp_path: Path) -> None:
 def test_own_kernel_wins_over_an_installed_one_and_leaves_no_trace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from jupyter_client.kernelspec import KernelSpecManager
-
     installed = tmp_path / "kernels" / "python3" / "kernel.json"
     installed.parent.mkdir(parents=True)
     installed.write_text('{"argv": ["/no/such/python"], "display_name": "x", "language": "python"}', encoding="utf-8")
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
-    with own_kernel(tmp_path / "log") as kernel:
-        assert KernelSpecManager().get_kernel_spec(kernel).argv[0] == sys.executable
-    assert os.environ["JUPYTER_PATH"] == str(tmp_path)
+    environment, place = dict(os.environ), Path.cwd()
+    source = write_notebook(
+        tmp_path / "n" / "a.ipynb", "import sys, os; print(sys.executable, os.getcwd(), os.environ['IPYTHONDIR'])"
+    )
+    assert run_notebook(source, tmp_path / "out" / "a.ipynb", GIVEN) is None
+    printed = nbformat.read(tmp_path / "out" / "a.ipynb", as_version=4).cells[-1].outputs[0].text
+    python, folder, ipython = printed.split()
+    assert (python, folder) == (sys.executable, str((tmp_path / "n").resolve()))
+    assert not Path(ipython).exists()
+    assert (dict(os.environ), Path.cwd()) == (environment, place)
+
+
+MEET = """
+import time
+from pathlib import Path
+Path({mine!r}).touch()
+deadline = time.monotonic() + 60
+while not Path({other!r}).exists():
+    assert time.monotonic() < deadline, "alone"
+    time.sleep(0.05)
+"""
+"""Each of two such notebooks waits until the other one runs as well."""
+
+
+def test_two_notebooks_at_a_time(tmp_path: Path, data: Path) -> None:
+    folder = tmp_path / "n"
+    where = "import os; print(os.getcwd())"
+    write_notebook(folder / "00_a.ipynb", MEET.format(mine="a", other="b"), "import time; time.sleep(1)", where)
+    write_notebook(folder / "01_b.ipynb", MEET.format(mine="b", other="a"), "1 / 0")
+    write_notebook(folder / "02_c.ipynb", where)
+    environment, place, said = dict(os.environ), Path.cwd(), list[str]()
+    results = run_course(
+        a_course("00_a", "01_b", "02_c"),
+        data=str(data),
+        jobs=2,
+        notebooks=folder,
+        build=tmp_path / "build",
+        say=said.append,
+    )
+    assert [result.notebook for result in results] == ["00_a", "01_b", "02_c"]  # though 01 ends before 00
+    assert [result.failure is None for result in results] == [True, False, True]
+    assert results[1].failure is not None
+    assert (results[1].failure.cell, results[1].failure.error) == (4, "ZeroDivisionError: division by zero")
+    begun = [line.split()[1] for line in said if "running" in line]
+    assert begun == ["00_a", "01_b", "02_c"]
+    assert len(said) == 6
+    assert not any("\n" in line for line in said)
+    (out,) = (tmp_path / "build" / "notebooks").iterdir()
+    for name in ("00_a", "02_c"):  # both ran in their own folder
+        printed = nbformat.read(out / f"{name}.ipynb", as_version=4).cells[-1].outputs[0].text
+        assert printed.strip() == str(folder.resolve())
+    times = json.loads((out / "times.json").read_text(encoding="utf-8"))["notebooks"]
+    assert {name: (row["ok"], row["jobs"]) for name, row in times.items()} == {
+        "00_a": (True, 2),
+        "01_b": (False, 2),
+        "02_c": (True, 2),
+    }
+    assert (dict(os.environ), Path.cwd()) == (environment, place)
+
+
+def test_one_job_runs_one_after_another(tmp_path: Path, data: Path) -> None:
+    folder = tmp_path / "n"
+    write_notebook(folder / "00_a.ipynb", "1")
+    write_notebook(folder / "01_b.ipynb", "1")
+    said: list[str] = []
+    run_course(
+        a_course("00_a", "01_b"),
+        data=str(data),
+        jobs=1,
+        notebooks=folder,
+        build=tmp_path / "build",
+        say=said.append,
+    )
+    assert ["running" in line for line in said] == [True, False, True, False]
+    with pytest.raises(ValueError, match="at least 1"):
+        run_course(a_course("00_a"), data=str(data), jobs=0, notebooks=folder)
 
 
 def test_progress_bars_keep_their_last_state_and_start_up_logs_go() -> None:
@@ -240,19 +314,27 @@ def test_two_runs_at_once_both_succeed(tmp_path: Path, data: Path) -> None:
     assert json.loads((out / "times.json").read_text(encoding="utf-8"))["notebooks"]["00_a"]["ok"]
 
 
-def test_a_run_killed_half_way_leaves_the_last_whole_result(tmp_path: Path, data: Path) -> None:
+@pytest.mark.parametrize("ended_by", ["SIGKILL", "SIGINT"])  # a kill, and Ctrl-C
+def test_a_run_ended_half_way_leaves_the_last_whole_result(tmp_path: Path, data: Path, ended_by: str) -> None:
     source = tmp_path / "n" / "00_a.ipynb"
     write_notebook(source, "print('first')")
     assert start(tmp_path).wait(timeout=180) == 0
     (out,) = (tmp_path / "build" / "notebooks").iterdir()
     before = {path.name: path.read_bytes() for path in out.iterdir() if path.suffix != ".lock"}
 
-    write_notebook(source, "print('second')", "open('started', 'w').close()\nimport time; time.sleep(600)")
+    started = "import os; open('new', 'w').write(str(os.getpid())); os.rename('new', 'started')"
+    write_notebook(source, "print('second')", f"{started}\nimport time; time.sleep(600)")
     run = start(tmp_path)
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "n" / "started").exists():
-        assert time.monotonic() < deadline, "the notebook never started"
-        time.sleep(0.1)
-    run.kill()
+    wait_until((tmp_path / "n" / "started").exists, "the notebook never started")
+    kernel = int((tmp_path / "n" / "started").read_text())
+    run.send_signal(getattr(signal, ended_by))
     run.wait(timeout=30)
     assert {path.name: path.read_bytes() for path in out.iterdir() if path.suffix != ".lock"} == before
+    wait_until(lambda: not psutil.pid_exists(kernel), "the kernel outlived the run")
+
+
+def wait_until(happened: Callable[[], bool], problem: str) -> None:
+    deadline = time.monotonic() + 120
+    while not happened():
+        assert time.monotonic() < deadline, problem
+        time.sleep(0.1)
