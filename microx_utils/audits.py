@@ -212,6 +212,11 @@ def _true_positives() -> Audit:
     return Audit(paper.table(1)["accuracy"], round(correct / tested, 4), tolerance=0.001)
 
 
+def _parts_below_single_parts() -> Audit:
+    single = max(paper.table(6)[part] for part in ("left_eye", "right_eye", "nose", "mouth"))
+    return Audit(single, paper.table(5)["microx"], at_least=True)
+
+
 AUDITS: dict[str, Callable[[], Audit]] = {
     "blocks_raise_accuracy": _blocks_raise_accuracy,
     "images_of_a_segment": _images_of_a_segment,
@@ -242,6 +247,10 @@ AUDITS: dict[str, Callable[[], Audit]] = {
     "predicted_well_by_recall": _predicted_well,
     "predicted_poorly_by_misses": _predicted_poorly,
     "figure_15_seven_panels": _seven_panels,
+    "table_5_parts_below_single_parts": _parts_below_single_parts,
+    "table_2_same_data": lambda: Audit(
+        paper.table(2)["corpora"]["microx_fullface"], paper.table(2)["corpora"]["pan"]
+    ),
     "table_3_unmasked_below_chance": _unmasked_below_chance,
 }
 """Claim id -> the computation on paper.toml that tests the paper against itself."""

@@ -56,8 +56,10 @@ def test_every_audit_has_its_claim_and_the_reverse() -> None:
         ("figures_11_to_14_one_total", CONSISTENT, [731], [731]),
         ("false_negatives_corner", CONTRADICTED, "bottom right", "bottom left"),
         ("predicted_well_by_recall", CONTRADICTED, ["happy", "neutral"], ["fear", "happy"]),
+        ("table_2_same_data", CONTRADICTED, ["BAUM-1", "BAUM-2"], ["BAUM-1"]),
         ("table_3_unmasked_below_chance", CONTRADICTED, 0.1429, 0.102),
         ("figure_15_seven_panels", CONTRADICTED, 7, 6),
+        ("table_5_parts_below_single_parts", CONTRADICTED, 0.398, 0.231),
     ],
 )
 def test_audits_of_the_paper_against_itself(name: str, expected: str, stated: Any, found: Any) -> None:
