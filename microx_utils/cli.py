@@ -75,11 +75,11 @@ def gallery_command(arguments: argparse.Namespace) -> int:
 
 def _save_gallery(folder: Path) -> list[Path]:
     """Write a folder's gallery, and the README's table if the folder is the committed reference."""
-    from microx_utils import figures
+    from microx_utils import gallery
     from microx_utils.manifest import load_course
 
     readme = paths.ROOT / "README.md" if folder == paths.FIGURES else None
-    return figures.save_gallery(folder, load_course(), readme=readme)
+    return gallery.save_gallery(folder, load_course(), readme=readme)
 
 
 def _refuse(error: Exception) -> int:

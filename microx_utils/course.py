@@ -1,13 +1,14 @@
 """The lesson that a notebook opens: checked parameters, and the way for its figures and claims to reach the disk."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
+from IPython.core.getipython import get_ipython
 
-from microx_utils import cache, figures, paper, paths, training
+from microx_utils import figures, ledger, paper, paths, training
 from microx_utils.claims import claim_row
 from microx_utils.components import Style
 from microx_utils.corpora import load_clips
@@ -106,9 +107,9 @@ class Lesson:
         title
             A heading for the gallery; the paper's own title, or the id's topic, unless given.
         made_from
-            The key or keys of the cached results it was drawn from (`store.key`, `run.key`), or any plain values. They
-            stand in the row as `inputs`; `made_from` there is the hash of them, the notebook's code, the profile, the
-            data set's name and the seed.
+            What it was drawn from: runs (`lesson.train`), the keys of other cached results (`store.key`), or any plain
+            values, alone or in lists and dicts. They stand in the row as `inputs`, a run with its experiment and key;
+            `made_from` there is the hash of them, the notebook's code, the profile, the data set's name and the seed.
         parameters
             Whatever else shaped it; kept in the manifest.
 
@@ -181,25 +182,33 @@ class Lesson:
             split=split,
             note=note,
         )
-        figures.record_claim(self.folder, id, origin | row)
+        figures.record_claim(self.folder, id, origin | {"data_set": origin["data"]} | row)
         return row["verdict"]
 
     def _origin(self, made_from: Any) -> dict[str, Any]:
         """Return what every row says of where it comes from. Paths stay out: the files are published."""
-        name = figures.data_name(self.data)
-        notebook = json.loads((paths.NOTEBOOKS / f"{self.notebook}.ipynb").read_text(encoding="utf-8"))
-        code = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
-        inputs = figures.plain(made_from)
+        name, inputs = figures.data_name(self.data), ledger.describe_inputs(made_from)
         return {
             "notebook": self.notebook,
+            "cell": _running_cell(self.notebook),
             "profile": self.profile.name,
             "data": name,
             "seed": self.seed,
             "inputs": inputs,
-            "made_from": cache.content_key(
-                code=code, profile=asdict(self.profile), data=name, seed=self.seed, inputs=inputs
+            "made_from": ledger.origin_key(
+                self.notebook, profile=self.profile.name, data=name, seed=self.seed, inputs=inputs
             ),
         }
+
+
+def _running_cell(notebook: str) -> str | None:
+    """Return the id of the notebook's cell that is being run; None outside of it, or if the cell has been changed."""
+    shell = get_ipython()
+    if shell is None or shell.history_manager is None:
+        return None
+    running = shell.history_manager.input_hist_raw[-1].strip()
+    cells = json.loads((paths.NOTEBOOKS / f"{notebook}.ipynb").read_text(encoding="utf-8"))["cells"]
+    return next((cell["id"] for cell in cells if "".join(cell["source"]).strip() == running), None)
 
 
 def _clips(lesson: Lesson, *, own: bool) -> pd.DataFrame:

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from matplotlib import pyplot
 
-from microx_utils import figures, paths
+from microx_utils import figures, ledger, paths
 from microx_utils.claims import UNTESTABLE
 from microx_utils.course import Lesson, open_lesson
 from microx_utils.errors import DataError
+from microx_utils.experiments import load_experiment
 from microx_utils.manifest import Course, load_course, parse_notebook, save_time_lines, time_line
 from microx_utils.profiles import get_profile
+from microx_utils.training import Run
 
 ALT = "A line that rises from one to three over three points."
 
@@ -44,7 +46,7 @@ def lesson(whole: Course, rendered: Path, tmp_path: Path) -> Iterator[Lesson]:
 
 def test_every_paper_figure_of_the_course_is_saved_once(whole: Course) -> None:
     saved = [name for notebook in whole.notebooks for name in notebook.figures if name.startswith("figure_")]
-    assert sorted(saved) == [f"figure_{number:02d}" for number in range(1, 15)]
+    assert sorted(saved) == [f"figure_{number:02d}" for number in range(1, 18)]
 
 
 def test_neighbours(whole: Course) -> None:
@@ -248,3 +250,14 @@ def test_notebook_without_a_time_line_is_refused(tmp_path: Path) -> None:
     (tmp_path / "01_topic.ipynb").write_text("{}", encoding="utf-8")
     with pytest.raises(DataError, match="0 lines say how long"):
         save_time_lines(Course("T", (parse_notebook(ROW),)), tmp_path)
+
+
+def test_a_run_is_recorded_by_name_and_key(lesson: Lesson, tmp_path: Path) -> None:
+    run = Run(load_experiment("table1_microx", lesson.profile), "0123456789abcdef", tmp_path, None, None, {})  # type: ignore[arg-type]
+    lesson.record_claim("figure_09_best_fscore", "happy", made_from=[run, "plain"])
+    row = figures.read_claims(lesson.folder)["figure_09_best_fscore"]
+    assert row["inputs"][0]["experiment"] == "table1_microx"
+    assert row["inputs"][0]["key"] == "0123456789abcdef"
+    assert row["inputs"][1] == "plain"
+    assert row["cell"] is None  # no notebook is running
+    assert ledger.why_stale(row) == ""

@@ -1,6 +1,5 @@
-"""figures/: one writer at a time, nothing half-written, pages that equal inputs make equal."""
+"""figures/: one writer at a time, nothing half-written."""
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -12,7 +11,6 @@ from matplotlib.figure import Figure
 
 from microx_utils import figures, paths
 from microx_utils.errors import DataError
-from microx_utils.manifest import load_course
 
 ROW: dict[str, Any] = {
     "title": "Metrics [a]",
@@ -160,74 +158,3 @@ def test_truncated_manifest_is_reported(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"figures": {', encoding="utf-8")
     with pytest.raises(DataError, match=r"not readable as JSON .*Restore it with git"):
         figures.read_figures(tmp_path)
-
-
-def test_gallery_shows_picture_alt_caption_and_qualified_scores(tmp_path: Path) -> None:
-    figures.record_figure(tmp_path, "figure_09", drawing(), ROW)
-    figures.record_figure(tmp_path, "extra_undeclared", drawing(), ROW)
-    figures.record_claim(tmp_path, "table_1_accuracy", claim())
-    figures.record_claim(tmp_path, "network_parameters", claim(paper=[58, 58], ours=276362527, interval=None, n=None))
-    page = figures.gallery(tmp_path, load_course())
-    assert page == figures.gallery(tmp_path, load_course())
-    assert "![Three lines over seven classes (example).](figure_09.png)" in page
-    assert "Happy is easiest." in page
-    assert "extra_undeclared" not in page
-    rows = [line for line in page.splitlines() if "Accuracy" in line]
-    assert rows[0].startswith(r"| Accuracy \| on the test set | Table 1 | 58 × 58 | 276,362,527 | – | – | 0.143 |")
-    assert rows[0].endswith("| subject | rendered: sample | cannot be tested on rendered data |")
-    assert "| 0.552 | 0.600 | 0.550 to 0.650 | 1,234 | 0.143 | subject | rendered: sample |" in rows[1]
-
-
-def test_gallery_before_the_first_run(tmp_path: Path) -> None:
-    assert "No claim has been recorded yet" in figures.gallery(tmp_path, load_course())
-
-
-BEGIN, END = "<!-- paper-vs-ours:begin -->", "<!-- paper-vs-ours:end -->"
-
-
-def test_readme_keeps_its_text_around_the_tables(tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
-    notebooks = "<!-- notebooks:begin -->\nold\n<!-- notebooks:end -->"
-    readme.write_text(f"# Top\n\n{BEGIN}\nold\n{END}\n\n{notebooks}\n\nBottom\n", encoding="utf-8")
-    figures.record_claim(tmp_path / "out", "table_1_accuracy", claim())
-    changed = figures.save_gallery(tmp_path / "out", load_course(), readme=readme)
-    assert changed == [tmp_path / "out" / "README.md", readme]
-    text = readme.read_text(encoding="utf-8")
-    assert text.startswith(f"# Top\n\n{BEGIN}\n| claim")
-    assert text.endswith("<!-- notebooks:end -->\n\nBottom\n")
-    assert "[06 · Evaluation](notebooks/06_evaluation.ipynb)" in text
-    assert "old" not in text
-    assert figures.save_gallery(tmp_path / "out", load_course(), readme=readme) == []
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "no markers",
-        BEGIN,
-        f"{END} {BEGIN}",
-        f"{BEGIN} {BEGIN} {END}",
-    ],
-)
-def test_readme_without_a_place_for_the_table(text: str) -> None:
-    with pytest.raises(DataError, match="markers for the paper-vs-ours table"):
-        figures.between_markers(text, "table", path=Path("README.md"))
-
-
-def test_committed_pages_are_what_the_manifest_makes() -> None:
-    """Reference figures, gallery and README table agree, byte for byte, with the committed manifest and claims."""
-    course = load_course()
-    assert (paths.FIGURES / "README.md").read_text(encoding="utf-8") == figures.gallery(paths.FIGURES, course)
-    rows = figures.read_figures(paths.FIGURES)
-    assert set(rows) == {name for notebook in course.notebooks for name in notebook.figures}
-    assert set(figures.read_claims(paths.FIGURES)) == set(course.claims)
-    for name, row in rows.items():
-        assert (row["profile"], row["data"], row["seed"]) == ("class", "sample", 0), name
-        digest = hashlib.sha256((paths.FIGURES / row["file"]).read_bytes()).hexdigest()
-        assert digest == row["sha256"], name
-    readme = (paths.ROOT / "README.md").read_text(encoding="utf-8")
-    assert "TIME_" not in readme  # no measurement left to fill in
-    table = figures.claims_table(figures.read_claims(paths.FIGURES), course.claims)
-    where = paths.ROOT / "README.md"
-    assert readme == figures.between_markers(readme, f"{table}\n\n{figures.READING_NOTE}", path=where)
-    assert readme == figures.between_markers(readme, figures.notebooks_table(course), path=where, name="notebooks")

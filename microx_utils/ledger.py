@@ -1,0 +1,169 @@
+"""The ledger: every claim of the paper, what was found, and the experiment, predictions and cell that it comes from."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from microx_utils import cache, figures, paper, paths, training
+from microx_utils.claims import CLAIMS_FILE, Claim, claim_row, load_claims
+from microx_utils.experiments import Experiment, load_experiment, read_experiments
+from microx_utils.manifest import Course, Notebook, duration
+from microx_utils.profiles import get_profile
+
+RECORDED, STALE, COMPUTED, NOT_RUN, NO_NOTEBOOK = "recorded", "stale", "needs no run", "not run yet", "no notebook yet"
+"""Status of a ledger's row. Only the first three have a verdict."""
+
+MENTION = re.compile(r"(abstract)|sections? ([IVX]+(?:\.[A-F])?)|(Figure|Table)s? (\d+)")
+
+PREDICTIONS = "data/processed/runs/{experiment}-{key}/predictions.parquet"
+"""Where a run's predictions lie, in a repository without MICROX_PROCESSED."""
+
+
+def describe_inputs(made_from: Any) -> Any:
+    """Return what `save_figure` and `record_claim` were given as `made_from`, as JSON holds it.
+
+    A `training.Run` becomes {"experiment", "seed", "key", "settings"}, in lists and dicts too; `settings` is the hash
+    of the experiment as it was. Other values stay, see `figures.plain`.
+    """
+    if isinstance(made_from, training.Run):
+        experiment = made_from.experiment
+        return {
+            "experiment": experiment.name,
+            "seed": experiment.seed,
+            "key": made_from.key,
+            "settings": settings_key(experiment),
+        }
+    if isinstance(made_from, Mapping):
+        return {str(name): describe_inputs(inner) for name, inner in made_from.items()}
+    if isinstance(made_from, list | tuple):
+        return [describe_inputs(inner) for inner in made_from]
+    return figures.plain(made_from)
+
+
+def settings_key(experiment: Experiment) -> str:
+    """Return the hash of an experiment's row at a profile's size and of the training code's version."""
+    return cache.content_key(experiment=asdict(experiment), code=training.CODE_VERSION)
+
+
+def runs_of(inputs: Any) -> list[dict[str, Any]]:
+    """Return the described runs among a row's `inputs`, in their order, each once."""
+    if isinstance(inputs, Mapping):
+        if {"experiment", "key"} <= inputs.keys():
+            return [dict(inputs)]
+        inputs = list(inputs.values())
+    found: list[dict[str, Any]] = []
+    for inner in inputs if isinstance(inputs, list) else []:
+        found += [run for run in runs_of(inner) if run not in found]
+    return found
+
+
+def origin_key(notebook: str, *, profile: str, data: str, seed: int, inputs: Any, folder: Path | None = None) -> str:
+    """Return the hash of all that a notebook's row comes from: its code, the profile, data set, seed and inputs.
+
+    `folder` holds the notebooks; `paths.NOTEBOOKS` unless given.
+    """
+    path = (folder or paths.NOTEBOOKS) / f"{notebook}.ipynb"
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    code = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
+    return cache.content_key(code=code, profile=asdict(get_profile(profile)), data=data, seed=seed, inputs=inputs)
+
+
+def why_stale(row: Mapping[str, Any]) -> str:
+    """Return what has changed since a row of claims.json or manifest.json was written; "" if nothing has."""
+    notebook = row["notebook"]
+    if not (paths.NOTEBOOKS / f"{notebook}.ipynb").is_file():
+        return f"notebook {notebook} is gone"
+    data = row.get("data_set", row["data"])
+    now = origin_key(notebook, profile=row["profile"], data=data, seed=row["seed"], inputs=row["inputs"])
+    if now != row["made_from"]:
+        return f"notebook {notebook[:2]} or its profile has changed since"
+    known = read_experiments()
+    for run in runs_of(row["inputs"]):
+        name = run["experiment"]
+        if name not in known:
+            return f"experiment {name} is gone"
+        if settings_key(load_experiment(name, get_profile(row["profile"]), seed=run["seed"])) != run["settings"]:
+            return f"experiment {name} has changed since"
+    return ""
+
+
+def predictions_file(run: Mapping[str, Any]) -> Path:
+    """Return where the predictions of a described run lie on this machine, if they are there."""
+    return paths.PROCESSED / "runs" / f"{run['experiment']}-{run['key']}" / "predictions.parquet"
+
+
+def section_of(source: str) -> str:
+    """Return the section of the paper that a claim's source names first, by itself or through a figure or table.
+
+    >>> section_of("Figures 5 and 6, and the authors' code"), section_of("section V.B and Figure 3")
+    ('IV.C', 'V.B')
+    """
+    mention = MENTION.search(source)
+    if mention is None:
+        raise ValueError(f"source {source!r} names no section, figure or table of the paper")
+    abstract, section, kind, number = mention.groups()
+    if abstract or section:
+        return abstract or section
+    return (paper.figure if kind == "Figure" else paper.table)(int(number))["section"]
+
+
+def read_ledger(rows: Mapping[str, Mapping[str, Any]], course: Course, *, profile: str = "class") -> pd.DataFrame:
+    """Return the ledger of some rows of claims.json: every claim of claims.toml, in the order of the paper's sections.
+
+    Parameters
+    ----------
+    rows
+        `figures.read_claims` of an output folder.
+    course
+        Says which notebook records which claim.
+    profile
+        Whose running times stand beside claims that have not been recorded.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by claim. section, statement, source, kind; paper, ours, interval, n, chance, split, data, verdict,
+        note (None where it does not apply or is not known); status, one of `RECORDED`, `STALE`, `COMPUTED` (an audit,
+        made here from paper.toml), `NOT_RUN`, `NO_NOTEBOOK`, and detail, which explains it; notebook, cell, runs.
+        A stale row keeps its old value and verdict.
+    """
+    order = list(paper.value("sections"))
+    records = [_ledger_row(claim, rows.get(name), course, profile) for name, claim in load_claims().items()]
+    table = pd.DataFrame(records, dtype=object).set_index("claim")  # dtype: no n becomes a float beside a None
+    places = {name: place for place, name in enumerate(table.index)}
+    return table.loc[sorted(table.index, key=lambda name: (order.index(table.loc[name, "section"]), places[name]))]
+
+
+def _ledger_row(claim: Claim, row: Mapping[str, Any] | None, course: Course, profile: str) -> dict[str, Any]:
+    homes = [notebook for notebook in course.notebooks if claim.id in notebook.claims]
+    home = homes[0] if homes else None
+    record: dict[str, Any] = {"claim": claim.id, "section": section_of(claim.source), "statement": claim.statement}
+    record |= {"source": claim.source, "kind": claim.kind, "paper": claim.paper, "ours": None, "interval": None}
+    record |= dict.fromkeys(("n", "chance", "split", "data", "verdict"), None) | {"note": "", "cell": None, "runs": []}
+    record["notebook"] = home.id if home else None
+    if claim.kind == "audit":  # what is on disk can only repeat it
+        record |= claim_row(claim.id, rendered=False, data="") | {"status": COMPUTED, "detail": ""}
+        if row is not None and row["verdict"] == record["verdict"]:
+            record |= {"note": row["note"], "cell": row.get("cell")}
+    elif row is not None:
+        reason = why_stale(row)
+        if row["paper"] != figures.plain(claim.paper):
+            reason = reason or "the paper's value has been corrected since"
+        copied = ("ours", "interval", "n", "chance", "split", "data", "verdict", "note", "notebook")
+        record |= {key: row[key] for key in copied} | {"cell": row.get("cell"), "runs": runs_of(row["inputs"])}
+        record |= {"status": STALE if reason else RECORDED, "detail": reason}
+    elif home is not None:
+        record |= {"status": NOT_RUN, "detail": _how_to_run(home, profile)}
+    else:
+        record |= {"status": NO_NOTEBOOK, "detail": f"declared in {CLAIMS_FILE.name}, recorded by none"}
+    return record
+
+
+def _how_to_run(notebook: Notebook, profile: str) -> str:
+    minutes = notebook.run_minutes.get(profile)
+    return f"run notebook {notebook.number}" + (f", about {duration(minutes)}" if minutes else "")
