@@ -4,6 +4,7 @@ As in `plots`: data in, Axes or Figure out, nothing written.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,7 +27,7 @@ from microx_utils.style import (
 )
 
 GROUP_COLOURS = (HELD_OUT_COLOUR, "#b2182b", MUTED)
-"""Colours of the groups of rows in one chart, in the order in which the groups appear."""
+"""Colours of the groups of rows in one chart, in the order in which the caller names them."""
 
 
 def draw_second_choice_panels(
@@ -118,6 +119,7 @@ def draw_second_choice_matrix(
 def draw_model_scores(
     scores: pd.DataFrame,
     *,
+    groups: Sequence[str] = ("ours",),
     seeds: Mapping[str, Sequence[float]] | None = None,
     title: str = "Accuracy",
     caption: str = "",
@@ -129,46 +131,48 @@ def draw_model_scores(
     ----------
     scores
         Indexed by the rows' labels, with accuracy, low, high (0 to 1) and, if there are such, paper (NaN: none) and
-        group (rows of one group have one colour).
+        group (one of `groups`).
+    groups
+        What the rows' colours mean, at most three.
     seeds
         Label -> accuracies of the single seeds, drawn as ticks.
     """
     ax = ax or new_axes(1.25 + 0.42 * len(scores))
-    shown, offset = set(), 0.17 if "paper" in scores else 0.0
-    for place, (label, row) in enumerate(scores.iterrows()):
-        group = row.get("group", "ours")
-        colour = GROUP_COLOURS[list(scores.get("group", pd.Series(["ours"])).unique()).index(group)]
-        name = group if group not in shown else None
-        ax.hlines(place - offset, row["low"], row["high"], color=colour, linewidth=2.4, alpha=0.55)
-        ax.plot(row["accuracy"], place - offset, "o", color=colour, ms=6.5, label=name)
-        for accuracy in (seeds or {}).get(str(label), ()):
-            ax.plot(accuracy, place - offset, "|", color=INK, ms=8, mew=1, label=None if "seed" in shown else "a seed")
-            shown.add("seed")
-        shown.add(group)
-        said = (row["high"], place - offset)
-        ax.annotate(f"{100 * row['accuracy']:.1f} %", said, (6, 0), textcoords="offset points", va="center", fontsize=8)
-        if np.isfinite(row.get("paper", np.nan)):
-            name = None if "paper" in shown else "paper (BAUM)"
-            ax.plot(row["paper"], place + offset, "D", color="white", ms=5.5, mec=MUTED, mew=1.2, label=name)
-            said = (row["paper"], place + offset)
-            text = f"{100 * row['paper']:.1f} %"
-            ax.annotate(text, said, (6, 0), textcoords="offset points", va="center", fontsize=8, color=MUTED, zorder=3)
-            shown.add("paper")
+    rows = scores if "group" in scores else scores.assign(group=groups[0])
+    has_paper = "paper" in scores
+    offset = 0.17 if has_paper else 0.0
+    places = np.arange(len(scores))
+
+    def write(value: float, beside: float, place: float, colour: str) -> None:
+        text = f"{100 * value:.1f} %"
+        ax.annotate(text, (beside, place), (6, 0), textcoords="offset points", va="center", fontsize=8, color=colour)
+
+    for colour, group in zip(GROUP_COLOURS, groups, strict=False):
+        mine = (rows["group"] == group).to_numpy()
+        ax.hlines(places[mine] - offset, rows["low"][mine], rows["high"][mine], color=colour, linewidth=2.4, alpha=0.55)
+        ax.plot(rows["accuracy"][mine], places[mine] - offset, "o", color=colour, ms=6.5, label=group)
+    single = [(accuracy, y) for y, label in enumerate(scores.index) for accuracy in (seeds or {}).get(str(label), ())]
+    if single:
+        x, y = np.transpose(single)
+        ax.plot(x, y - offset, "|", color=INK, ms=8, mew=1, label="one seed")
+    for place, (value, high) in enumerate(zip(scores["accuracy"], scores["high"], strict=True)):
+        write(value, high, place - offset, INK)
+    if has_paper:
+        ax.plot(scores["paper"], places + offset, "D", color="white", ms=5.5, mec=MUTED, mew=1.2, label="paper (BAUM)")
+        for place in places[scores["paper"].notna().to_numpy()]:
+            value = float(scores["paper"].iloc[place])
+            write(value, value, place + offset, MUTED)
     ax.axvline(CHANCE, color=MUTED, linewidth=0.9, linestyle=":", label=f"chance {100 * CHANCE:.1f} %")
-    ax.set_yticks(range(len(scores)), [str(label) for label in scores.index])
-    ax.tick_params(axis="y", length=0)
-    ax.set_ylim(len(scores) - 0.4, -0.6)
     ax.set_xlim(0, 1.06)
     ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
-    ax.grid(axis="x")
-    ax.legend(loc="lower left", bbox_to_anchor=(-0.01, 1), ncols=5, borderpad=0.1, columnspacing=1.2, handlelength=1.4)
-    write_head(ax, title, caption, blank_lines=1)
+    _finish_rows(ax, scores.index, title, caption, legend=True)
     return ax
 
 
 def draw_differences(
     differences: pd.DataFrame,
     *,
+    groups: Sequence[str] = ("",),
     xlabel: str = "difference, percentage points",
     title: str = "Differences",
     caption: str = "",
@@ -176,24 +180,35 @@ def draw_differences(
 ) -> Axes:
     """Draw a row for each difference: a dot with its interval, and a line at zero.
 
-    `differences` is indexed by the rows' labels and has difference, low, high (fractions; drawn in percentage points)
-    and, if rows are to have several colours, group.
+    Parameters
+    ----------
+    differences
+        Indexed by the rows' labels, with difference, low, high (fractions; drawn in percentage points) and, if there
+        are `groups`, group.
+    groups
+        What the rows' colours mean, at most three.
     """
     ax = ax or new_axes(1.1 + (0.34 if len(differences) < 12 else 0.2) * len(differences))
-    groups = list(differences["group"].unique()) if "group" in differences else [None]
+    rows = differences if "group" in differences else differences.assign(group=groups[0])
+    places, points = np.arange(len(rows)), 100 * rows[["difference", "low", "high"]]
     for colour, group in zip(GROUP_COLOURS, groups, strict=False):
-        mine = (differences["group"] == group).to_numpy() if group is not None else np.full(len(differences), True)
-        place, rows = np.flatnonzero(mine), 100 * differences.loc[mine, ["difference", "low", "high"]]
-        ax.hlines(place, rows["low"], rows["high"], color=colour, linewidth=2.4, alpha=0.55)
-        ax.plot(rows["difference"], place, "o", color=colour, ms=5.5, label=group)
+        mine = (rows["group"] == group).to_numpy()
+        ax.hlines(places[mine], points["low"][mine], points["high"][mine], color=colour, linewidth=2.4, alpha=0.55)
+        ax.plot(points["difference"][mine], places[mine], "o", color=colour, ms=5.5, label=group)
     ax.axvline(0, color=INK, linewidth=0.9)
-    ax.set_yticks(range(len(differences)), [str(label) for label in differences.index])
-    ax.tick_params(axis="y", length=0)
-    ax.set_ylim(len(differences) - 0.4, -0.6)
     ax.set_xlabel(xlabel)
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:+.0f}" if value else "0")
-    ax.grid(axis="x")
-    if groups != [None]:
-        ax.legend(loc="lower left", bbox_to_anchor=(-0.01, 1), ncols=3, borderpad=0.1)
-    write_head(ax, title, caption, blank_lines=int(groups != [None]))
+    _finish_rows(ax, differences.index, title, caption, legend=len(groups) > 1)
     return ax
+
+
+def _finish_rows(ax: Axes, labels: pd.Index, title: str, caption: str, *, legend: bool) -> None:
+    """Name the rows from the top, and put the legend between head and chart."""
+    ax.set_yticks(range(len(labels)), [str(label) for label in labels])
+    ax.tick_params(axis="y", length=0)
+    ax.set_ylim(len(labels) - 0.4, -0.6)
+    ax.grid(axis="x")
+    if legend:
+        place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (-0.01, 1), "ncols": 5}
+        ax.legend(**place, borderpad=0.1, columnspacing=1.2, handlelength=1.4)
+    write_head(ax, title, caption, blank_lines=int(legend))

@@ -79,13 +79,16 @@ def test_model_scores_with_seeds_groups_and_the_paper():
         },
         index=["full face\naligned", "parts"],
     )
-    ax = comparison_plots.draw_model_scores(scores, seeds={"parts": [0.45, 0.55]}, caption=CAPTION)
+    ax = comparison_plots.draw_model_scores(
+        scores, groups=("subject split", "segment split"), seeds={"parts": [0.45, 0.55]}, caption=CAPTION
+    )
     figure = drawn(ax)
     check_text(figure)
     assert {"71.0 %", "71.5 %", "50.0 %"} <= set(texts(figure))
     legend = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert legend == ["subject split", "paper (BAUM)", "segment split", "a seed", "chance 14.3 %"]
-    assert sorted(line.get_xdata()[0] for line in ax.lines if line.get_marker() == "|") == [0.45, 0.55]
+    assert legend == ["subject split", "segment split", "one seed", "paper (BAUM)", "chance 14.3 %"]
+    (single,) = [line for line in ax.lines if line.get_marker() == "|"]
+    assert sorted(single.get_xdata()) == [0.45, 0.55]
 
 
 def test_model_scores_without_extras():
@@ -108,7 +111,7 @@ def test_differences_are_drawn_in_points(count):
         },
         index=[f"pair {k}" for k in range(count)],
     )
-    ax = comparison_plots.draw_differences(table, caption=CAPTION)
+    ax = comparison_plots.draw_differences(table, groups=("named", "other"), caption=CAPTION)
     check_text(drawn(ax))
     points = {line.get_label(): line.get_xdata() for line in ax.lines}
     assert points["named"] == pytest.approx(100 * middle[:1])
