@@ -81,7 +81,7 @@ def take_of(clip_id: str) -> str:
     >>> take_of("own/p01_happy_mask_1"), take_of("own/p01_happy_plain_1")
     ('own/p01_happy_1', 'own/p01_happy_1')
     """
-    before, _, number = clip_id.lower().rsplit("_", 2) if clip_id.count("_") > 1 else (clip_id.lower(), "", "")
+    before, _, number = clip_id.lower().rsplit("_", 2)
     return f"{before}_{number}"
 
 
