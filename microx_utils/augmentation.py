@@ -41,13 +41,13 @@ def augment(crops: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.ui
     for before, after in zip(crops, changed, strict=True):
         segment = before[:, MIRRORED, :, ::-1] if rng.random() < 0.5 else before
         gain = rng.uniform(1 - CONTRAST, 1 + CONTRAST) * rng.uniform(1 - COLOUR, 1 + COLOUR, size=3)
-        middle = segment.mean(axis=(0, 1, 2, 3)) + rng.uniform(-BRIGHTNESS, BRIGHTNESS)
+        mean = segment.mean(axis=(0, 1, 2, 3))
+        light = rng.uniform(-BRIGHTNESS, BRIGHTNESS)
         levels = np.arange(256)[:, None]  # every level once, then a look-up: (256, 3)
-        table = np.clip((levels - segment.mean(axis=(0, 1, 2, 3))) * gain + middle, 0, 255).round().astype(np.uint8)
-        size = segment.shape[2]
-        for k, (down, across) in enumerate(rng.integers(-SHIFT, SHIFT + 1, size=(len(COMPONENTS), 2))):
-            rows = np.clip(np.arange(size) + down, 0, size - 1)
-            columns = np.clip(np.arange(size) + across, 0, size - 1)
+        table = np.clip((levels - mean) * gain + mean + light, 0, 255).round().astype(np.uint8)
+        places = np.arange(segment.shape[2])
+        for k, shifts in enumerate(rng.integers(-SHIFT, SHIFT + 1, size=(len(COMPONENTS), 2))):
+            rows, columns = (np.clip(places + shift, 0, places[-1]) for shift in shifts)
             moved = segment[:, k][:, rows][:, :, columns]  # beyond the crop its border is repeated
-            after[:, k] = np.stack([table[moved[..., c], c] for c in range(3)], axis=-1)
+            after[:, k] = table[moved, np.arange(3)]
     return changed
