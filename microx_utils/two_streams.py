@@ -8,7 +8,7 @@ What the authors leave open, as far as is public, and what is done here (`baseli
 
     faces          48 px, colour, turned and scaled by the eyes; the published streams see 224 px or so
     backbone       three strided convolutions (16, 32, 64 filters) and a dense layer of 64, not pre-trained
-    flow           DIS (Kroeger et al., 2016) at 64 px, from a frame to the one 0.1 s (3 frames) later
+    flow           Farnebäck's (2003) at 64 px, from a frame to the one 0.1 s (3 frames) later
     parts          15 of a clip; a segment has ten frames, so ten parts
     which frame    of a part: in training a random one, else the middle one
     aggregation    soft assignment to 8 learned words, residuals summed (NetVLAD, ActionVLAD), joint over both streams
