@@ -145,3 +145,7 @@ def test_no_pair_at_all() -> None:
 
 def test_a_persons_name_may_hold_what_it_likes() -> None:
     assert take_of("own/Eve_mask_fear_plain_1") == "own/eve_mask_fear_1"
+
+
+def test_recordings_of_people_are_never_committed() -> None:
+    assert "data/raw/" in (paths.ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
