@@ -84,7 +84,8 @@ def check_openface(table: pd.DataFrame, path: str | PathLike[str]) -> pd.DataFra
         points = table[POINT_COLUMNS].to_numpy(float)
         if not np.isfinite(points).all():
             raise DataError(path, _explain(table), _RERUN)
-        return _schema().validate(table.astype(dict.fromkeys(POINT_COLUMNS, float)))
+        whole = table[POINT_COLUMNS].select_dtypes(exclude="float64").columns  # without decimals, as 0 or 12
+        return _schema().validate(table.astype(dict.fromkeys(whole, float)) if len(whole) else table)
     except (ValueError, pandera.errors.SchemaError, pandera.errors.SchemaErrors) as error:
         raise DataError(path, _explain(table, error), _RERUN) from error
 
