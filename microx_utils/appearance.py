@@ -17,7 +17,9 @@ Descriptor = Literal["lpq", "poem"]
 CODES: dict[str, int] = {"lpq": 256, "poem": 59}
 """How many different codes a descriptor has."""
 
-PEAK_RULES = ("maxdist", "dend_cluster")
+PEAK_RULES = ("maxdist", "dend_cluster", "from_rest")
+
+_REST = 3  # first frames of a clip
 
 _NEIGHBOUR_CORRELATION = 0.9  # of two adjacent pixels; the value of LPQ's inventors
 
@@ -189,7 +191,9 @@ def peak_frames(distances: NDArray, count: int, *, rule: str = "maxdist") -> NDA
     rule
         "maxdist": the frames that are on average farthest from all others. "dend_cluster": the frames are joined
         into two groups, the nearest first (hierarchical clustering, average linkage); of the group that is farther
-        from the rest of the clip on average, the frames nearest to all others of the group.
+        from the rest of the clip on average, the frames nearest to all others of the group. "from_rest": the frames
+        farthest from the first three, which are taken to be at rest; it stands for the authors' EIFS, the distance
+        from a subspace of neutral faces.
 
     Returns
     -------
@@ -205,4 +209,6 @@ def peak_frames(distances: NDArray, count: int, *, rule: str = "maxdist") -> NDA
         farther = max(np.unique(group), key=lambda g: outlying[group == g].mean())
         members = np.flatnonzero(group == farther)
         ranked = members[np.argsort(distances[np.ix_(members, members)].mean(axis=1), kind="stable")]
+    elif rule == "from_rest":
+        ranked = np.argsort(-distances[:, :_REST].mean(axis=1), kind="stable")
     return ranked[np.arange(count) % len(ranked)]

@@ -14,10 +14,11 @@ validation people, and predicts both at two levels: `segment` (the system sees t
 What Zhalehpour et al. leave open, as far as is public, and what is done here (OPTIONS):
 
     aligned face          64 px, grey, turned and scaled by the eyes (`components`)
-    number of peak frames 6 of a clip, 3 of a segment, by MAXDIST on the distance of LPQ histograms
+    peak frames           6 of a clip, 3 of a segment, by the distance of LPQ histograms; MAXDIST, DEND-CLUSTER, or the
+                          distance from the first frames (for EIFS): the best on validation people
     blocks                6 x 6, LPQ window 7 px, decorrelated
     dimensions            200 principal components of the histograms' square roots
-    kernel and C          linear or RBF, C 1, 10 or 100: the best accuracy on validation people
+    kernel and C          linear or RBF, C 1 or 10: the best accuracy on validation people
     probabilities         decision scores (one against the rest), averaged over the peak frames, through a softmax whose
                           steepness has the lowest loss on validation people
     segments and clips    a classifier each, trained on segments or on clips
@@ -36,8 +37,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from microx_utils import appearance, classical, paths, training
 from microx_utils import cache as caching
-from microx_utils import classical, paths, training
 from microx_utils.classical import LEVELS, Fitted
 from microx_utils.experiments import Experiment
 from microx_utils.labels import EMOTIONS
@@ -46,7 +47,7 @@ from microx_utils.segments import CropStore
 CODE_VERSION = 1
 """Part of every result's key. Raise it when `classical`, `appearance` or `two_streams` changes what comes out."""
 
-_SVM = {"size": 64, "grid": 6, "rule": "maxdist", "peaks": {"segment": 3, "clip": 6}, "dimensions": 200}
+_SVM = {"size": 64, "grid": 6, "rules": appearance.PEAK_RULES, "peaks": {"segment": 3, "clip": 6}, "dimensions": 200}
 OPTIONS: dict[str, dict[str, Any]] = {
     "majority": {},
     "landmarks": {},
@@ -83,7 +84,7 @@ class Baseline:
     timings
         seconds_features (reading, cropping and describing all clips), seconds_training (fitting and choosing),
         milliseconds_per_clip (inference, see `clip_milliseconds`), parameters, chosen (what validation people decided),
-        and the machine.
+        validation (level -> choice of features -> accuracy), and the machine.
     """
 
     name: str

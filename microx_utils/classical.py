@@ -7,7 +7,7 @@ validation people of the same level; test people are only predicted. `baselines`
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -80,7 +80,8 @@ def fit_landmarks(spans: Mapping[str, pd.DataFrame], store: CropStore) -> Fitted
         **{f"logistic regression, C = {c:g}": LogisticRegression(C=c, max_iter=5000) for c in (0.001, 0.01, 0.1, 1)},
         **{f"RBF SVM, C = {c:g}": SVC(C=c) for c in (1, 10, 100)},
     }
-    probabilities, chosen, facts = _choose_all(features, spans, candidates, lambda limit: StandardScaler())
+    variants = {level: {"all": every} for level, every in features.items()}
+    probabilities, chosen, facts = _choose_all(variants, spans, candidates, lambda limit: StandardScaler())
 
     def answer(points: NDArray, seen: NDArray) -> NDArray:
         return chosen["clip"].probabilities(landmark_features(points[seen])[None, None])
@@ -97,17 +98,20 @@ def fit_appearance(spans: Mapping[str, pd.DataFrame], store: CropStore, options:
     started = time.perf_counter()
     features = _of_all_clips(_appearance_of_clip, spans, store, options, desc=f"{options['descriptor']} histograms")
     seconds = time.perf_counter() - started
-    features = {level: appearance.hellinger(counts) for level, counts in features.items()}
     candidates: dict[str, BaseEstimator] = {
-        f"{kernel} SVM, C = {c:g}": SVC(C=c, kernel=kernel) for kernel in ("linear", "rbf") for c in (1, 10, 100)
+        f"{kernel} SVM, C = {c:g}": SVC(C=c, kernel=kernel) for kernel in ("linear", "rbf") for c in (1, 10)
+    }
+    variants = {
+        level: dict(zip(options["rules"], np.moveaxis(every, 1, 0), strict=True)) for level, every in features.items()
     }
     reduce = partial(PCA, svd_solver="randomized", random_state=0)
     probabilities, chosen, facts = _choose_all(
-        features, spans, candidates, lambda limit: reduce(min(options["dimensions"], limit))
+        variants, spans, candidates, lambda limit: reduce(min(options["dimensions"], limit)), appearance.hellinger
     )
+    used = {**options, "rules": (chosen["clip"].variant,)}
 
     def answer(grey: NDArray, seen: NDArray) -> NDArray:
-        counts = _peak_histograms(grey, seen, [(0, len(grey), options["peaks"]["clip"])], options)[0]
+        counts = _peak_histograms(grey, seen, [(0, len(grey), options["peaks"]["clip"])], used)[0][0]
         return chosen["clip"].probabilities(appearance.hellinger(counts)[None])
 
     def inputs(row: pd.Series) -> tuple:
@@ -158,14 +162,15 @@ def aligned_grey(path: str | os.PathLike[str], size: int, frames: int, processed
 def _peak_histograms(
     grey: NDArray, seen: NDArray, windows: list[tuple[int, int, int]], options: Mapping[str, Any]
 ) -> list[NDArray[np.uint16]]:
-    """Return the histograms of the peak frames of each window (start, frames, count): a list of (count, D)."""
+    """Return the histograms of the peak frames of each window (start, frames, count): a list of (rules, count, D)."""
     counts = appearance.describe(grey, descriptor=options["descriptor"], grid=options["grid"])
     distances = appearance.frame_distances(counts)
     chosen = []
     for start, frames, count in windows:
         usable = start + np.flatnonzero(seen[start : start + frames])
-        peaks = appearance.peak_frames(distances[np.ix_(usable, usable)], count, rule=options["rule"])
-        chosen.append(counts[usable[peaks]])
+        own = distances[np.ix_(usable, usable)]
+        peaks = [appearance.peak_frames(own, count, rule=rule) for rule in options["rules"]]
+        chosen.append(counts[usable[np.array(peaks)]])
     return chosen
 
 
@@ -200,7 +205,7 @@ def _of_all_clips(
     *,
     desc: str,
 ) -> dict[str, NDArray]:
-    """Return level -> (spans, frames, D): `function` of every clip, its windows put back into the spans' order."""
+    """Return level -> (spans, ...): `function` of every clip, its windows put back into the spans' order."""
     places = {level: rows.groupby("clip_id").indices for level, rows in spans.items()}
     clips = store.clips[store.clips["clip_id"].isin(places["clip"])]
     calls = []
@@ -226,11 +231,16 @@ def _of_all_clips(
 
 @dataclass(frozen=True)
 class Chosen:
-    """A fitted classifier, the steepness of its softmax, and what it is called."""
+    """A fitted classifier, the steepness of its softmax, what it is called, and its accuracy on validation people.
+
+    `variant` names the features that it was fitted on, where there were several.
+    """
 
     model: Any
     steepness: float
     name: str
+    validation: float
+    variant: str = ""
 
     def probabilities(self, features: NDArray) -> NDArray[np.float64]:
         """Return (n, 7) for features (n, frames, D): decision scores averaged over the frames, through a softmax."""
@@ -264,14 +274,16 @@ def choose(
 
     fitted = {name: clone(candidate).fit(x, y) for name, candidate in tqdm(candidates.items(), "choosing", leave=False)}
     scores = {name: _scores(model, held) for name, model in fitted.items()}
-    best = max(scores, key=lambda name: (scores[name].argmax(axis=1) == truth).mean())
+    accuracy = {name: float((each.argmax(axis=1) == truth).mean()) for name, each in scores.items()}
+    best = max(accuracy, key=lambda name: accuracy[name])
     usable = np.isfinite(scores[best][np.arange(len(truth)), truth])  # of classes that training people show
 
     def loss(steepness: float) -> float:
         probabilities = softmax(steepness * scores[best][usable], axis=1)
         return log_loss(truth[usable], probabilities, labels=range(len(EMOTIONS)))
 
-    return Chosen(make_pipeline(prepare, fitted[best]), float(min(np.geomspace(1 / 8, 32, 17), key=loss)), best)
+    steepness = float(min(np.geomspace(1 / 8, 32, 17), key=loss))
+    return Chosen(make_pipeline(prepare, fitted[best]), steepness, best, accuracy[best])
 
 
 def _scores(model: Any, features: NDArray) -> NDArray[np.float64]:
@@ -284,26 +296,36 @@ def _scores(model: Any, features: NDArray) -> NDArray[np.float64]:
 
 
 def _choose_all(
-    features: Mapping[str, NDArray],
+    variants: Mapping[str, Mapping[str, NDArray]],
     spans: Mapping[str, pd.DataFrame],
     candidates: Mapping[str, BaseEstimator],
     prepare: Callable[[int], BaseEstimator],
+    finish: Callable[[NDArray], NDArray] = np.asarray,
 ) -> tuple[dict[str, NDArray], dict[str, Chosen], dict[str, Any]]:
-    """Choose a classifier for each level; return probabilities of the held-out spans, the classifiers, and facts.
+    """Choose features and a classifier for each level; return probabilities of the held-out spans, these, and facts.
 
-    `prepare` makes the transformer, given the most dimensions that the training examples allow.
+    `variants` is level -> name -> features (spans, frames, D). `prepare` makes the transformer, given the most
+    dimensions that the training examples allow; `finish` is applied to one variant at a time, to save memory.
     """
     started = time.perf_counter()
     probabilities, chosen = {}, {}
+    validation: dict[str, dict[str, float]] = {}
     for level in LEVELS:
         train = (spans[level]["split"] == "train").to_numpy()
-        limit = min(int(train.sum()) * features[level].shape[1], features[level].shape[2])
-        chosen[level] = choose(candidates, prepare(limit), features[level], spans[level])
-        probabilities[level] = chosen[level].probabilities(features[level][~train])
+        best: Chosen | None = None
+        for name, raw in variants[level].items():
+            features = finish(raw)
+            limit = min(int(train.sum()) * features.shape[1], features.shape[2])
+            found = replace(choose(candidates, prepare(limit), features, spans[level]), variant=name)
+            validation.setdefault(level, {})[name] = found.validation
+            if best is None or found.validation > best.validation:
+                best = chosen[level] = found
+                probabilities[level] = found.probabilities(features[~train])
     facts = {
         "seconds_training": time.perf_counter() - started,
         "parameters": count_parameters(chosen["clip"].model),
-        "chosen": {level: each.name for level, each in chosen.items()},
+        "chosen": {level: ", ".join(w for w in (c.variant, c.name) if w != "all") for level, c in chosen.items()},
+        "validation": validation,
     }
     return probabilities, chosen, facts
 

@@ -127,6 +127,12 @@ def test_dend_cluster_takes_the_middle_of_the_farther_group() -> None:
     assert appearance.peak_frames(distances, 1, rule="dend_cluster").tolist() == [4]
 
 
+def test_from_rest_takes_the_frames_farthest_from_the_first() -> None:
+    held = line(0, 0.1, 0, 5, 5.1, 5.2, 5.3)  # most of the clip holds the expression
+    assert appearance.peak_frames(held, 2, rule="from_rest").tolist() == [6, 5]
+    assert appearance.peak_frames(held, 1).tolist() != [6]
+
+
 def test_short_clips_repeat_their_best_frames() -> None:
     assert appearance.peak_frames(line(0, 1, 9), 5).tolist() == [2, 0, 1, 2, 0]
     assert appearance.peak_frames(line(4), 2, rule="dend_cluster").tolist() == [0, 0]
@@ -173,7 +179,7 @@ def test_choice_never_looks_at_test_people(rng: np.random.Generator) -> None:
     spoiled = features.copy()
     spoiled[test] = 99
     second = classical.choose(candidates, FunctionTransformer(), spoiled, spans)
-    assert (first.name, first.steepness) == (second.name, second.steepness)
+    assert (first.name, first.steepness, first.validation) == (second.name, second.steepness, second.validation)
     np.testing.assert_array_equal(first.probabilities(features), second.probabilities(features))
 
 
