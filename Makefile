@@ -4,6 +4,7 @@
 PROFILE ?= class
 ONLY ?=
 DATA ?= sample
+JOBS ?=
 # An interpreter of your choice to make .venv with, for instance `make test PYTHON=/opt/python3.12/bin/python3`
 PYTHON ?=
 
@@ -14,7 +15,7 @@ READY := $(VENV)/.installed
 .PHONY: help figures test doctor data lock clean FORCE
 
 help:
-	@echo "make figures [PROFILE=smoke|class|paper] [ONLY=03,06] [DATA=folder]   run the notebooks, write figures/"
+	@echo "make figures [PROFILE=smoke|class|paper] [ONLY=03,06] [DATA=folder] [JOBS=1]   run the notebooks, write figures/"
 	@echo "make test      lint, types, tests, and every notebook in the smoke profile"
 	@echo "make doctor    what this machine has and lacks"
 	@echo "make data      render whatever is missing of the sample (it ships with the repository)"
@@ -22,7 +23,7 @@ help:
 	@echo "make clean     remove caches, executed notebooks and .venv; keep data/raw and figures"
 
 figures: $(READY)
-	@$(BIN)/microx figures --profile "$(PROFILE)" --data "$(DATA)" $(if $(ONLY),--only "$(ONLY)")
+	@$(BIN)/microx figures --profile "$(PROFILE)" --data "$(DATA)" $(if $(ONLY),--only "$(ONLY)") $(if $(JOBS),--jobs "$(JOBS)")
 
 test: $(READY)
 	$(BIN)/ruff check .
