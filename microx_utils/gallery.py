@@ -92,8 +92,12 @@ def _origin(row: Mapping[str, Any], course: Course, to_root: str) -> str:
     parts = [f"[{name}]({to_root}notebooks/{row['notebook']}.ipynb)"]
     if row["cell"]:
         parts.append(f"`{row['cell']}`")
-    parts += [f"`{run['experiment']}-{run['key'][:6]}`" for run in row["runs"]]
+    parts += [f"`{_name(run)}-{run['key'][:6]}`" for run in row["runs"]]
     return ", ".join(parts)
+
+
+def _name(run: Mapping[str, Any]) -> str:
+    return run["system"] if "system" in run else run["experiment"]
 
 
 def count_verdicts(table: pd.DataFrame) -> dict[str, int]:
@@ -144,16 +148,15 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def networks_table(table: pd.DataFrame) -> str:
     """Return the runs behind a ledger's claims in Markdown: experiment, seed, and the file of its predictions."""
-    behind: dict[tuple[str, int, str], list[str]] = {}
+    behind: dict[tuple[str, str, str], list[str]] = {}
     for row in _rows(table):
         for run in row["runs"]:
-            behind.setdefault((run["experiment"], run["seed"], run["key"]), []).append(f"`{row['claim']}`")
+            which = (_name(run), str(run.get("seed", "–")), f"`data/processed/{ledger.predictions_path(run)}`")
+            behind.setdefault(which, []).append(f"`{row['claim']}`")
     if not behind:
         return "No recorded claim names a trained network."
     lines = [["experiment", "seed", "predictions (see MICROX_PROCESSED in the README)", "claims"]]
-    for (experiment, seed, key), names in sorted(behind.items()):
-        where = ledger.PREDICTIONS.format(experiment=experiment, key=key)
-        lines.append([f"`{experiment}`", str(seed), f"`{where}`", ", ".join(names)])
+    lines += [[f"`{name}`", seed, where, ", ".join(names)] for (name, seed, where), names in sorted(behind.items())]
     return _markdown(lines)
 
 
@@ -203,7 +206,7 @@ def gallery(folder: Path, course: Course) -> str:
 def _figure_origin(row: Mapping[str, Any]) -> str:
     """Return the line under a figure: the cell that drew it, the trained networks it shows."""
     cell = f"cell `{row['cell']}`" if row.get("cell") else "its notebook"
-    runs = [ledger.PREDICTIONS.format(**run) for run in ledger.runs_of(row["inputs"])]
+    runs = [f"data/processed/{ledger.predictions_path(run)}" for run in ledger.runs_of(row["inputs"])]
     if len(runs) > 3:
         runs = [*runs[:2], f"{len(runs) - 2} more in manifest.json"]
     return f"Drawn by {cell}" + (f" from {', '.join(f'`{run}`' for run in runs)}." if runs else ".")

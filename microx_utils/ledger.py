@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from microx_utils import cache, figures, paper, paths, training
+from microx_utils.baselines import Baseline
 from microx_utils.claims import CLAIMS_FILE, Claim, claim_row, load_claims
 from microx_utils.experiments import Experiment, load_experiment, read_experiments
 from microx_utils.manifest import Course, Notebook, duration
@@ -20,29 +21,29 @@ RECORDED, STALE, COMPUTED, NOT_RUN, NO_NOTEBOOK = "recorded", "stale", "needs no
 
 MENTION = re.compile(r"(abstract)|sections? ([IVX]+(?:\.[A-F])?)|(Figure|Table)s? (\d+)")
 
-PREDICTIONS = "data/processed/runs/{experiment}-{key}/predictions.parquet"
-"""Where a run's predictions lie, in a repository without MICROX_PROCESSED."""
-
 
 def describe_inputs(made_from: Any) -> Any:
     """Return what `save_figure` and `record_claim` were given as `made_from`, as JSON holds it.
 
-    A `training.Run` becomes {"experiment", "seed", "key", "settings"}, in lists and dicts too; `settings` is the hash
-    of the experiment as it was. Other values stay, see `figures.plain`.
+    A `training.Run`, or the key of one that this process has read, becomes {"experiment", "seed", "key", "settings"},
+    in lists and dicts too; `settings` is the hash of the experiment as it was. A `Baseline` becomes {"system", "key"}.
+    Other values stay, see `figures.plain`.
     """
     if isinstance(made_from, training.Run):
-        experiment = made_from.experiment
-        return {
-            "experiment": experiment.name,
-            "seed": experiment.seed,
-            "key": made_from.key,
-            "settings": settings_key(experiment),
-        }
+        return _describe_run(made_from.experiment, made_from.key)
+    if isinstance(made_from, str) and made_from in training.OPENED:
+        return _describe_run(training.OPENED[made_from], made_from)
+    if isinstance(made_from, Baseline):
+        return {"system": made_from.name, "key": made_from.key}
     if isinstance(made_from, Mapping):
         return {str(name): describe_inputs(inner) for name, inner in made_from.items()}
     if isinstance(made_from, list | tuple):
         return [describe_inputs(inner) for inner in made_from]
     return figures.plain(made_from)
+
+
+def _describe_run(experiment: Experiment, key: str) -> dict[str, Any]:
+    return {"experiment": experiment.name, "seed": experiment.seed, "key": key, "settings": settings_key(experiment)}
 
 
 def settings_key(experiment: Experiment) -> str:
@@ -51,9 +52,9 @@ def settings_key(experiment: Experiment) -> str:
 
 
 def runs_of(inputs: Any) -> list[dict[str, Any]]:
-    """Return the described runs among a row's `inputs`, in their order, each once."""
+    """Return the described runs and baselines among a row's `inputs`, in their order, each once."""
     if isinstance(inputs, Mapping):
-        if {"experiment", "key"} <= inputs.keys():
+        if "key" in inputs and ("experiment" in inputs or "system" in inputs):
             return [dict(inputs)]
         inputs = list(inputs.values())
     found: list[dict[str, Any]] = []
@@ -84,6 +85,8 @@ def why_stale(row: Mapping[str, Any]) -> str:
         return f"notebook {notebook[:2]} or its profile has changed since"
     known = read_experiments()
     for run in runs_of(row["inputs"]):
+        if "system" in run:
+            continue
         name = run["experiment"]
         if name not in known:
             return f"experiment {name} is gone"
@@ -92,9 +95,14 @@ def why_stale(row: Mapping[str, Any]) -> str:
     return ""
 
 
-def predictions_file(run: Mapping[str, Any]) -> Path:
-    """Return where the predictions of a described run lie on this machine, if they are there."""
-    return paths.PROCESSED / "runs" / f"{run['experiment']}-{run['key']}" / "predictions.parquet"
+def predictions_path(run: Mapping[str, Any]) -> str:
+    """Return where the predictions of a described run or baseline lie below `paths.PROCESSED` (data/processed).
+
+    >>> predictions_path({"experiment": "table6_mouth", "key": "0123456789abcdef"})
+    'runs/table6_mouth-0123456789abcdef/predictions.parquet'
+    """
+    folder, name = ("baselines", run["system"]) if "system" in run else ("runs", run["experiment"])
+    return f"{folder}/{name}-{run['key']}/predictions.parquet"
 
 
 def section_of(source: str) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from microx_utils import figures, ledger, paper, paths, training
+from microx_utils.baselines import Baseline
 from microx_utils.claims import CONSISTENT, CONTRADICTED, UNTESTABLE, claim_row, load_claims
 from microx_utils.experiments import load_experiment
 from microx_utils.manifest import load_course
@@ -63,6 +64,13 @@ def test_runs_are_described_wherever_they_stand(tmp_path: Path) -> None:
     ]
     assert json.dumps(described)
     assert ledger.runs_of("0123456789abcdef") == ledger.runs_of(None) == []
+
+
+def test_the_key_of_a_run_that_was_read_stands_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = run(tmp_path)
+    assert ledger.describe_inputs([found.key, "ffff"]) == [found.key, "ffff"]
+    monkeypatch.setitem(training.OPENED, found.key, found.experiment)
+    assert ledger.describe_inputs([found.key, "ffff"]) == [ledger.describe_inputs(found), "ffff"]
 
 
 def test_a_row_is_stale_when_its_notebooks_code_changes_and_not_its_prose(notebooks: Path) -> None:
@@ -138,10 +146,9 @@ def test_an_audit_on_disk_can_only_add_its_note() -> None:
     assert (row["verdict"], row["note"]) == (CONTRADICTED, "")
 
 
-def test_predictions_file_is_where_training_puts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paths, "PROCESSED", tmp_path)
-    described = ledger.describe_inputs(run(tmp_path))
-    assert ledger.predictions_file(described) == (
-        tmp_path / "runs" / "table1_microx-0123456789abcdef" / "predictions.parquet"
-    )
-    assert ledger.PREDICTIONS.format(**described).endswith("runs/table1_microx-0123456789abcdef/predictions.parquet")
+def test_a_baseline_is_described_and_has_its_own_folder(tmp_path: Path) -> None:
+    baseline = Baseline("pan", "0123456789abcdef", tmp_path, pd.DataFrame(), {})
+    described = ledger.describe_inputs([baseline])
+    assert ledger.runs_of(described) == [{"system": "pan", "key": "0123456789abcdef"}]
+    assert ledger.predictions_path(described[0]) == "baselines/pan-0123456789abcdef/predictions.parquet"
+    assert ledger.why_stale(recorded(baseline)) == ""
