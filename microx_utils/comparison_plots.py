@@ -137,6 +137,7 @@ def draw_model_scores(
     seeds
         Label -> accuracies of the single seeds, drawn as ticks.
     """
+    alone = ax is None
     ax = ax or new_axes(1.25 + 0.42 * len(scores))
     rows = scores if "group" in scores else scores.assign(group=groups[0])
     has_paper = "paper" in scores
@@ -165,7 +166,8 @@ def draw_model_scores(
     ax.axvline(CHANCE, color=MUTED, linewidth=0.9, linestyle=":", label=f"chance {100 * CHANCE:.1f} %")
     ax.set_xlim(0, 1.06)
     ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
-    _finish_rows(ax, scores.index, title, caption, legend=True)
+    _finish_rows(ax, scores.index, legend=True)
+    _write_head(ax, title, caption, alone=alone, legend=True)
     return ax
 
 
@@ -188,6 +190,7 @@ def draw_differences(
     groups
         What the rows' colours mean, at most three.
     """
+    alone = ax is None
     ax = ax or new_axes(1.1 + (0.34 if len(differences) < 12 else 0.2) * len(differences))
     rows = differences if "group" in differences else differences.assign(group=groups[0])
     places, points = np.arange(len(rows)), 100 * rows[["difference", "low", "high"]]
@@ -198,11 +201,12 @@ def draw_differences(
     ax.axvline(0, color=INK, linewidth=0.9)
     ax.set_xlabel(xlabel)
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:+.0f}" if value else "0")
-    _finish_rows(ax, differences.index, title, caption, legend=len(groups) > 1)
+    _finish_rows(ax, differences.index, legend=len(groups) > 1)
+    _write_head(ax, title, caption, alone=alone, legend=len(groups) > 1)
     return ax
 
 
-def _finish_rows(ax: Axes, labels: pd.Index, title: str, caption: str, *, legend: bool) -> None:
+def _finish_rows(ax: Axes, labels: pd.Index, *, legend: bool) -> None:
     """Name the rows from the top, and put the legend between head and chart."""
     ax.set_yticks(range(len(labels)), [str(label) for label in labels])
     ax.tick_params(axis="y", length=0)
@@ -210,5 +214,13 @@ def _finish_rows(ax: Axes, labels: pd.Index, title: str, caption: str, *, legend
     ax.grid(axis="x")
     if legend:
         place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (-0.01, 1), "ncols": 5}
-        ax.legend(**place, borderpad=0.1, columnspacing=1.2, handlelength=1.4)
-    write_head(ax, title, caption, blank_lines=int(legend))
+        ax.legend(**place, borderpad=0.3, columnspacing=1.2, handlelength=1.4)
+
+
+def _write_head(ax: Axes, title: str, caption: str, *, alone: bool, legend: bool) -> None:
+    """Write over the whole page where there is only this chart: long names of rows leave its Axes little width."""
+    figure = ax.get_figure(root=True)
+    if alone and figure is not None:
+        write_head(figure, title, caption)
+    else:
+        write_head(ax, title, caption, blank_lines=int(legend))
