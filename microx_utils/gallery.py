@@ -96,6 +96,12 @@ def _origin(row: Mapping[str, Any], course: Course, to_root: str) -> str:
     return ", ".join(parts)
 
 
+def origin_text(row: Mapping[str, Any]) -> str:
+    """Return in plain text the notebook, its cell and the trained networks that a claim comes from."""
+    names = dict.fromkeys(_name(run) for run in row["runs"])
+    return " · ".join(filter(None, [(row["notebook"] or "")[:2], row["cell"], *names])) or "–"
+
+
 def _name(run: Mapping[str, Any]) -> str:
     return run["system"] if "system" in run else run["experiment"]
 
@@ -206,7 +212,7 @@ def gallery(folder: Path, course: Course) -> str:
 def _figure_origin(row: Mapping[str, Any]) -> str:
     """Return the line under a figure: the cell that drew it, the trained networks it shows."""
     cell = f"cell `{row['cell']}`" if row.get("cell") else "its notebook"
-    runs = [f"data/processed/{ledger.predictions_path(run)}" for run in ledger.runs_of(row["inputs"])]
+    runs = [f"data/processed/{ledger.predictions_path(run)}" for run in ledger.runs_of(row.get("inputs"))]
     if len(runs) > 3:
         runs = [*runs[:2], f"{len(runs) - 2} more in manifest.json"]
     return f"Drawn by {cell}" + (f" from {', '.join(f'`{run}`' for run in runs)}." if runs else ".")

@@ -75,12 +75,13 @@ def origin_key(notebook: str, *, profile: str, data: str, seed: int, inputs: Any
 
 
 def why_stale(row: Mapping[str, Any]) -> str:
-    """Return what has changed since a row of claims.json or manifest.json was written; "" if nothing has."""
+    """Return what has changed since a row of claims.json was written; "" if nothing has."""
+    if not {"seed", "inputs", "data_set"} <= row.keys():
+        return "recorded by an earlier version of this package"
     notebook = row["notebook"]
     if not (paths.NOTEBOOKS / f"{notebook}.ipynb").is_file():
         return f"notebook {notebook} is gone"
-    data = row.get("data_set", row["data"])
-    now = origin_key(notebook, profile=row["profile"], data=data, seed=row["seed"], inputs=row["inputs"])
+    now = origin_key(notebook, profile=row["profile"], data=row["data_set"], seed=row["seed"], inputs=row["inputs"])
     if now != row["made_from"]:
         return f"notebook {notebook[:2]} or its profile has changed since"
     known = read_experiments()
@@ -163,7 +164,7 @@ def _ledger_row(claim: Claim, row: Mapping[str, Any] | None, course: Course, pro
         if row["paper"] != figures.plain(claim.paper):
             reason = reason or "the paper's value has been corrected since"
         copied = ("ours", "interval", "n", "chance", "split", "data", "verdict", "note", "notebook")
-        record |= {key: row[key] for key in copied} | {"cell": row.get("cell"), "runs": runs_of(row["inputs"])}
+        record |= {key: row[key] for key in copied} | {"cell": row.get("cell"), "runs": runs_of(row.get("inputs"))}
         record |= {"status": STALE if reason else RECORDED, "detail": reason}
     elif home is not None:
         record |= {"status": NOT_RUN, "detail": _how_to_run(home, profile)}

@@ -84,6 +84,12 @@ def test_a_row_is_stale_when_its_notebooks_code_changes_and_not_its_prose(notebo
     assert ledger.why_stale(row) == "notebook 06_evaluation is gone"
 
 
+def test_a_row_that_does_not_say_where_it_comes_from_is_stale() -> None:
+    row = recorded()
+    del row["seed"]
+    assert ledger.why_stale(row) == "recorded by an earlier version of this package"
+
+
 def test_a_row_is_stale_when_its_experiment_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ledger.why_stale(recorded(run(tmp_path))) == ""
     assert ledger.why_stale(recorded([run(tmp_path, epochs=9)])) == "experiment table1_microx has changed since"
