@@ -3,6 +3,7 @@
 import re
 import textwrap
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -59,18 +60,17 @@ def draw_verdicts(table: pd.DataFrame, titles: Mapping[str, str], *, title: str,
     for name in names:
         widths = counts[name].to_numpy()
         hatch, edge = HATCHES.get(name), MUTED if name in HATCHES else "white"
-        ax.barh(
-            place, widths, left=left, height=0.72, color=COLOURS[name], edgecolor=edge, hatch=hatch, lw=0.6, label=name
-        )
-        for y, (width, start) in enumerate(zip(widths, left, strict=True)):
-            if width:
-                box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8} if hatch else None
-                ink = ink_on(to_rgb(COLOURS[name]))
-                ax.text(start + width / 2, y, str(width), ha="center", va="center", fontsize=7.5, color=ink, bbox=box)
+        some = widths > 0  # a bar of no width would still show its edge
+        look: dict[str, Any] = {"color": COLOURS[name], "edgecolor": edge, "hatch": hatch, "lw": 0.6, "label": name}
+        ax.barh(place[some], widths[some], left=left[some], height=0.72, **look)
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8} if hatch else None
+        for y, width, start in zip(place[some], widths[some], left[some], strict=True):
+            ink = ink_on(to_rgb(COLOURS[name]))
+            ax.text(start + width / 2, y, str(width), ha="center", va="center", fontsize=7.5, color=ink, bbox=box)
         left += widths
     labels = [titles[section] if section == "abstract" else f"{section}  {titles[section]}" for section in counts.index]
     ax.set_yticks(place, [textwrap.shorten(label, 44, placeholder=" ...") for label in labels])
-    ax.set(ylim=(len(counts) - 0.4, -0.6), xlabel="claims")
+    ax.set(xlim=(0, left.max() + 0.3), ylim=(len(counts) - 0.4, -0.6), xlabel="claims")
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="x")
     fig.legend(loc="outside lower left", ncols=2, fontsize=7.5)
@@ -122,9 +122,9 @@ def draw_scores(scores: pd.DataFrame, *, title: str, caption: str = "", data: st
                 ax.axhline(y - 0.5, color=RULE, lw=0.8)
     left.set_xlim(0, 1)
     right.set_xlim(0, 1.45)
-    right.set_xticks(np.linspace(0, 1, 6))
+    right.set_xticks(np.linspace(0, 1, 5))
     left.set_yticks(place, [f"{_cited(row['source'])}: {_short(row['statement'])}" for row in rows], fontsize=7)
-    left.set_title("Paper: BAUM,\nsplit not stated", fontsize=8.5, fontweight="normal")
+    left.set_title("Paper: BAUM (Table 3: own videos),\nsplit not stated", fontsize=8.5, fontweight="normal")
     right.set_title(f"Ours: {data},\nanother measurement: not comparable", fontsize=8.5, fontweight="normal")
     chance = f"Dotted: chance {100 * CHANCE:.1f} %. Bars: 95 % intervals over people"
     write_head(fig, title, f"{caption}. {chance}" if caption else chance)
