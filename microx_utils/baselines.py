@@ -17,7 +17,7 @@ What Zhalehpour et al. leave open, as far as is public, and what is done here (O
     peak frames           6 of a clip, 3 of a segment, by the distance of LPQ histograms; MAXDIST, DEND-CLUSTER, or the
                           distance from the first frames (for EIFS): the best on validation people
     blocks                6 x 6, LPQ window 7 px, decorrelated
-    dimensions            200 principal components of the histograms' square roots
+    dimensions            100 principal components of the histograms' square roots
     kernel and C          linear or RBF, C 1 or 10: the best accuracy on validation people
     probabilities         decision scores (one against the rest), averaged over the peak frames, through a softmax whose
                           steepness has the lowest loss on validation people
@@ -47,7 +47,7 @@ from microx_utils.segments import CropStore
 CODE_VERSION = 1
 """Part of every result's key. Raise it when `classical`, `appearance` or `two_streams` changes what comes out."""
 
-_SVM = {"size": 64, "grid": 6, "rules": appearance.PEAK_RULES, "peaks": {"segment": 3, "clip": 6}, "dimensions": 200}
+_SVM = {"size": 64, "grid": 6, "rules": appearance.PEAK_RULES, "peaks": {"segment": 3, "clip": 6}, "dimensions": 100}
 OPTIONS: dict[str, dict[str, Any]] = {
     "majority": {},
     "landmarks": {},
