@@ -248,9 +248,7 @@ AUDITS: dict[str, Callable[[], Audit]] = {
     "predicted_poorly_by_misses": _predicted_poorly,
     "figure_15_seven_panels": _seven_panels,
     "table_5_parts_below_single_parts": _parts_below_single_parts,
-    "table_2_same_data": lambda: Audit(
-        paper.table(2)["corpora"]["microx_fullface"], paper.table(2)["corpora"]["pan"]
-    ),
+    "table_2_same_data": lambda: Audit(paper.table(2)["corpora"]["microx_fullface"], paper.table(2)["corpora"]["pan"]),
     "table_3_unmasked_below_chance": _unmasked_below_chance,
 }
 """Claim id -> the computation on paper.toml that tests the paper against itself."""
