@@ -28,6 +28,7 @@ class Notebook:
     tables: tuple[int, ...]
     claims: tuple[str, ...]
     needs: tuple[str, ...]
+    last: bool = False
 
     @property
     def number(self) -> str:
@@ -97,10 +98,11 @@ class Course:
 
 def parse_notebook(row: dict[str, Any]) -> Notebook:
     """Return the notebook that a row of course.toml describes; ValueError if a key is missing, unknown or wrong."""
-    wanted = set(Notebook.__dataclass_fields__)
+    known = set(Notebook.__dataclass_fields__)
+    wanted = known - {"last"}
     name = row.get("id", "?")
-    if row.keys() != wanted:
-        missing, unknown = sorted(wanted - row.keys()), sorted(row.keys() - wanted)
+    if not wanted <= row.keys() <= known:
+        missing, unknown = sorted(wanted - row.keys()), sorted(row.keys() - known)
         raise ValueError(f"notebook {name!r} in course.toml: missing keys {missing}, unknown keys {unknown}")
     if not (name[:2].isdigit() and name[2:3] == "_" and name[3:].isidentifier()):
         raise ValueError(f"notebook {name!r} in course.toml: an id is two digits, an underscore and a topic")
@@ -132,6 +134,8 @@ def load_course(path: Path = COURSE_FILE) -> Course:
         ids = [each for notebook in notebooks for each in getattr(notebook, what)]
         if len(ids) != len(set(ids)):
             raise ValueError(f"{path.name}: {what} that stand twice: {sorted({i for i in ids if ids.count(i) > 1})}")
+    if [notebook.last for notebook in notebooks] != sorted(notebook.last for notebook in notebooks):
+        raise ValueError(f"{path.name}: a notebook that runs last has others after it")
     seen: list[str] = []
     for notebook in notebooks:
         if notebook.id in seen or not set(notebook.needs) <= set(seen):

@@ -309,4 +309,5 @@ def run_course(
         report(f"{result.seconds:7.1f} s  {state}")
         return result
 
-    return [future.result() for future in start_each(run, chosen, jobs)]
+    first, last = ([entry for entry in chosen if entry.last is late] for late in (False, True))
+    return [future.result() for group in (first, last) for future in start_each(run, group, jobs)]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -16,6 +17,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from notebook_factory import GIVEN, GOOD, a_course, write_notebook
 
 from microx_utils.errors import DataError
+from microx_utils.manifest import Course
 from microx_utils.pages import describe_images, save_html, tidy_outputs
 from microx_utils.run_notebooks import (
     NotebookError,
@@ -231,6 +233,24 @@ def test_two_notebooks_at_a_time(tmp_path: Path, data: Path) -> None:
         "02_c": (True, 2),
     }
     assert (dict(os.environ), Path.cwd()) == (environment, place)
+
+
+def test_a_notebook_that_reads_the_others_begins_when_they_have_ended(tmp_path: Path, data: Path) -> None:
+    folder = tmp_path / "n"
+    write_notebook(folder / "00_a.ipynb", "import time; time.sleep(2)")
+    write_notebook(folder / "01_b.ipynb", "1")
+    write_notebook(folder / "02_c.ipynb", "1")
+    *early, late = a_course("00_a", "01_b", "02_c").notebooks
+    said: list[str] = []
+    run_course(
+        Course("T", (*early, replace(late, last=True))),
+        data=str(data),
+        jobs=2,
+        notebooks=folder,
+        build=tmp_path / "build",
+        say=said.append,
+    )
+    assert [line.split()[1] for line in said[-2:]] == ["02_c", "02_c"]
 
 
 def test_one_job_runs_one_after_another(tmp_path: Path, data: Path) -> None:
