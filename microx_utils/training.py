@@ -21,12 +21,12 @@ from tqdm import tqdm
 
 from microx_utils import cache as caching
 from microx_utils import paths
-from microx_utils.augmentation import augment
-from microx_utils.components import COMPONENTS, block_name, block_parts
+from microx_utils.components import COMPONENTS, block_parts
 from microx_utils.errors import DataError
 from microx_utils.experiments import Experiment, load_experiment
+from microx_utils.inputs import batches, check_store, model_inputs, segment_table, split_table
 from microx_utils.labels import EMOTIONS
-from microx_utils.segments import CropStore, frame_numbers, make_segments, split_segments
+from microx_utils.segments import CropStore
 
 if TYPE_CHECKING:
     import keras
@@ -83,75 +83,6 @@ class Run:
         return _load(self.folder / "model.keras")
 
 
-def model_inputs(crops: NDArray[np.uint8], experiment: Experiment) -> dict[str, NDArray[np.uint8]]:
-    """Return what an experiment's network is fed for some segments' crops.
-
-    Parameters
-    ----------
-    crops
-        uint8 (B, frames, 7, size, size, 3), RGB, components in the order of `COMPONENTS`.
-    experiment
-        Its components, colour and pixels are used.
-
-    Returns
-    -------
-    dict
-        block -> uint8 (B, frames, size, size, channels), 0-255. Three channels, blue first where `pixels` is "raw"; one
-        where `colour` is "grey"; those of all its components, in their order, for a block that joins several.
-    """
-    if experiment.colour == "grey":
-        crops = _luma(crops)
-    elif experiment.colour == "grey_three":
-        crops = np.repeat(_luma(crops), 3, axis=-1)
-    elif experiment.pixels == "raw":
-        crops = crops[..., ::-1]
-    inputs = {}
-    for block in experiment.components:
-        parts = [crops[:, :, COMPONENTS.index(part)] for part in block_parts(block)]
-        inputs[block_name(block)] = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
-    return inputs
-
-
-def _luma(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Grey as OpenCV makes it (ITU-R BT.601), in whole numbers: uint8 (..., 3) -> uint8 (..., 1)."""
-    total = rgb[..., 0] * np.uint32(4899) + rgb[..., 1] * np.uint32(9617) + rgb[..., 2] * np.uint32(1868)
-    return ((total + 8192) >> 14).astype(np.uint8)[..., None]
-
-
-def segment_table(experiment: Experiment, store: CropStore) -> pd.DataFrame:
-    """Return every segment of a store, cut as an experiment cuts them: the table of `make_segments`."""
-    return make_segments(
-        store.clips,
-        length=experiment.frames,
-        step=experiment.step,
-        max_segments=experiment.max_segments,
-        short_clips=experiment.short_clips,
-        available=store.available,
-        min_available=experiment.min_available,
-    )
-
-
-def split_table(experiment: Experiment, store: CropStore) -> pd.DataFrame:
-    """Return the segments that a run uses: the table of `make_segments`, and split ("train", "validation", "test").
-
-    Of people in `own`, those whom `own_people` names join the training side, in their plain takes; all others are
-    left out. Who of BAUM stands on which side does not depend on them.
-    """
-    segments = segment_table(experiment, store)
-    own = segments["corpus"] == "own"
-    if experiment.own_people == "none":
-        if own.any():
-            raise ValueError(f"experiment {experiment.name!r} trains on nobody in `own`, but the store holds them")
-    elif not own.any():
-        raise ValueError(f"experiment {experiment.name!r} trains on people in `own`, but the store holds none")
-    people = sorted(segments.loc[own, "split_group"].unique())
-    chosen = people[0 if experiment.own_people == "odd" else 1 :: 2]
-    joining = segments[own & segments["split_group"].isin(chosen) & (segments["condition"] == "plain")]
-    rest = segments[~own].reset_index(drop=True)
-    rest["split"] = split_segments(rest, by=experiment.split, seed=experiment.seed)
-    return pd.concat([rest, joining.assign(split="train")], ignore_index=True)
-
-
 def run(
     experiment: Experiment,
     store: CropStore,
@@ -184,7 +115,7 @@ def run(
     FloatingPointError
         The loss or the validation loss became infinite or not a number.
     """
-    _check_store(experiment, store)
+    check_store(experiment, store)
     segments = split_table(experiment, store)
     sides = segments["split"].value_counts()
     if len(sides) < 3:
@@ -201,15 +132,6 @@ def run(
             with caching.lock(folder.with_name("training")):  # one at a time, or the seconds of both mean nothing
                 _train(experiment, store, segments, folder, progress=progress, on_epoch=on_epoch)
     return _open_run(experiment, key, folder)
-
-
-def _check_store(experiment: Experiment, store: CropStore) -> None:
-    if store.crops.shape[2] != experiment.crop_size:
-        found = f"its crops are {store.crops.shape[2]} px, the experiment wants {experiment.crop_size}"
-        raise DataError(f"crop store {store.key}", found, "Make the store with the profile's crop_size.")
-    if store.style != experiment.crop_style:
-        found = f"its crops are {store.style!r}, the experiment wants {experiment.crop_style!r}"
-        raise DataError(f"crop store {store.key}", found, "Make the store with the profile's crop_style.")
 
 
 def _open_run(experiment: Experiment, key: str, folder: Path) -> Run:
@@ -239,7 +161,7 @@ def _train(
             tf.config.experimental.enable_op_determinism()
 
     train, validation, test = (segments[segments["split"] == side] for side in ("train", "validation", "test"))
-    unshuffled = _batches(validation, store, experiment, size=PREDICT_BATCH[experiment.model])
+    unshuffled = batches(validation, store, experiment, size=PREDICT_BATCH[experiment.model])
     checkpoint = _Checkpoint(folder.with_name(f"{folder.name}.partial"))
     keras.utils.set_random_seed(experiment.seed)
     model = checkpoint.load() if checkpoint.history else _compile(build(experiment), experiment)
@@ -264,8 +186,8 @@ def _train(
                 order = order[: len(train) // experiment.batch_size * experiment.batch_size]
             _seed_dropout(model, experiment.seed, epoch)
             change = rng if experiment.augment else None
-            batches = _batches(train.iloc[order], store, experiment, size=experiment.batch_size, change=change)
-            logs = model.fit(batches, validation_data=unshuffled, shuffle=False, verbose=0).history
+            shown = batches(train.iloc[order], store, experiment, size=experiment.batch_size, change=change)
+            logs = model.fit(shown, validation_data=unshuffled, shuffle=False, verbose=0).history
             row: dict[str, float] = {"epoch": epoch + 1}
             row |= {name: float(logs[name][0]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
             row |= {"seconds": time.perf_counter() - started, "run": epoch // epochs_a_run + 1}
@@ -284,7 +206,7 @@ def _train(
     model = checkpoint.load(best=True)
     tables = [_predict(model, validation, unshuffled)]
     started = time.perf_counter()  # the model is compiled by now
-    tables.append(_predict(model, test, _batches(test, store, experiment, size=PREDICT_BATCH[experiment.model])))
+    tables.append(_predict(model, test, batches(test, store, experiment, size=PREDICT_BATCH[experiment.model])))
     seconds = time.perf_counter() - started
     timings = {
         "seconds_per_epoch": float(np.median([row["seconds"] for row in history])),
@@ -340,7 +262,7 @@ def predict(
     ValueError
         There are no segments, or `hide` names what the network does not see.
     """
-    _check_store(run.experiment, store)
+    check_store(run.experiment, store)
     seen = [part for block in run.experiment.components for part in block_parts(block)]
     if not set(hide) <= set(seen):
         raise ValueError(f"can't hide {sorted(set(hide) - set(seen))}; {run.experiment.name} sees {seen}")
@@ -355,8 +277,8 @@ def predict(
         if not file.is_file():
             hidden = {component: _mean_colour(component, store, segments) for component in hide}
             size = PREDICT_BATCH[run.experiment.model]
-            batches = _batches(segments, store, run.experiment, size=size, hidden=hidden)
-            table = _predict(run.load_model(), segments, batches)
+            shown = batches(segments, store, run.experiment, size=size, hidden=hidden)
+            table = _predict(run.load_model(), segments, shown)
             with caching.atomic_file(file) as temporary:
                 table.to_parquet(temporary, index=False)
     return pd.read_parquet(file)
@@ -393,44 +315,6 @@ def _compile(model: "keras.Model", experiment: Experiment) -> "keras.Model":
     optimizer = optimizers[experiment.optimizer](experiment.learning_rate)
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
-
-
-def _batches(
-    segments: pd.DataFrame,
-    store: CropStore,
-    experiment: Experiment,
-    *,
-    size: int,
-    change: np.random.Generator | None = None,
-    hidden: dict[str, NDArray[np.uint8]] | None = None,
-) -> Any:
-    """Return a Keras dataset that copies each batch's crops from the memory map, in the order of `segments`.
-
-    With `change`, crops are augmented; in place of `hidden` components, the given crop (size, size, 3) is shown.
-    """
-    import keras
-
-    rows = [
-        frame_numbers(first, frames, experiment.frames)
-        for first, frames in zip(segments["first"], segments["frames"], strict=True)
-    ]
-    labels = segments["emotion"].map(EMOTIONS.index).to_numpy()
-    seeds = change.integers(2**63, size=len(rows)) if change is not None else None
-
-    class Batches(keras.utils.PyDataset):
-        def __len__(self) -> int:
-            return -(-len(rows) // size)
-
-        def __getitem__(self, index: int) -> tuple[dict[str, NDArray[np.uint8]], NDArray[np.int64]]:
-            chosen = slice(index * size, (index + 1) * size)
-            crops = np.stack([store.crops[numbers] for numbers in rows[chosen]])
-            for component, crop in (hidden or {}).items():
-                crops[:, :, COMPONENTS.index(component)] = crop
-            if seeds is not None:  # by the batch's own number: Keras may ask for batches in any order
-                crops = augment(crops, np.random.default_rng(seeds[chosen]))
-            return model_inputs(crops, experiment), labels[chosen]
-
-    return Batches()
 
 
 def _predict(model: "keras.Model", segments: pd.DataFrame, batches: Any) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from microx_utils import experiments, training
+from microx_utils import experiments, inputs, training
 from microx_utils.components import COMPONENTS, PAPER_COMPONENTS
 from microx_utils.errors import DataError
 from microx_utils.labels import EMOTIONS
@@ -165,37 +165,37 @@ def test_one_grey_channel_is_a_third_of_three_equal_ones() -> None:
 
 def test_a_joined_block_sees_its_components_in_order() -> None:
     crops = np.random.default_rng(1).integers(0, 256, (2, 3, 7, 4, 4, 3), np.uint8)
-    inputs = model_inputs(crops, change(components=("nose", "left_eye+right_eye")))
-    assert list(inputs) == ["nose", "left_eye_and_right_eye"]
+    given = model_inputs(crops, change(components=("nose", "left_eye+right_eye")))
+    assert list(given) == ["nose", "left_eye_and_right_eye"]
     left, right = (crops[:, :, COMPONENTS.index(name)] for name in ("left_eye", "right_eye"))
-    np.testing.assert_array_equal(inputs["left_eye_and_right_eye"], np.concatenate([left, right], axis=-1))
+    np.testing.assert_array_equal(given["left_eye_and_right_eye"], np.concatenate([left, right], axis=-1))
 
 
 def test_batches_are_the_segments_crops(store: CropStore) -> None:
     table = pd.DataFrame({"first": [9, 0, 3], "frames": [3, 3, 3], "emotion": ["fear", "neutral", "sad"]})
-    batches = training._batches(table, store, TINY, size=2)
+    batches = inputs.batches(table, store, TINY, size=2)
     assert len(batches) == 2
-    inputs, labels = batches[0]
-    np.testing.assert_array_equal(inputs["nose"][0], store.crops[9:12, COMPONENTS.index("nose")])
+    crops, labels = batches[0]
+    np.testing.assert_array_equal(crops["nose"][0], store.crops[9:12, COMPONENTS.index("nose")])
     assert labels.tolist() == [EMOTIONS.index("fear"), EMOTIONS.index("neutral")]
     assert batches[1][0]["mouth"].shape == (1, 3, 8, 8, 3)
 
 
 def test_a_short_segment_repeats_its_frames(store: CropStore) -> None:
     table = pd.DataFrame({"first": [9], "frames": [2], "emotion": ["fear"]})
-    inputs, _ = training._batches(table, store, change(frames=4), size=2)[0]
-    np.testing.assert_array_equal(inputs["nose"][0], store.crops[[9, 9, 10, 10], COMPONENTS.index("nose")])
+    crops, _ = inputs.batches(table, store, change(frames=4), size=2)[0]
+    np.testing.assert_array_equal(crops["nose"][0], store.crops[[9, 9, 10, 10], COMPONENTS.index("nose")])
 
 
 def test_augmented_batches_do_not_depend_on_the_order_they_are_asked_for(store: CropStore) -> None:
     table = make_segments(store.clips, length=3, step=3).head(6)
 
     def batches() -> Any:
-        return training._batches(table, store, TINY, size=2, change=np.random.default_rng(5))
+        return inputs.batches(table, store, TINY, size=2, change=np.random.default_rng(5))
 
     forwards, backwards = [batches()[k][0]["mouth"] for k in range(3)], [batches()[k][0]["mouth"] for k in (2, 1, 0)]
     np.testing.assert_array_equal(forwards, backwards[::-1])
-    plain, _ = training._batches(table, store, TINY, size=2)[0]
+    plain, _ = inputs.batches(table, store, TINY, size=2)[0]
     assert (forwards[0] != plain["mouth"]).any()
 
 
@@ -351,13 +351,13 @@ def test_segment_split_leaks_and_subject_split_does_not(store: CropStore, tmp_pa
 
 def test_test_data_never_reaches_fit(store: CropStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
-    original = training._batches
+    original = training.batches
 
     def spy(segments, *arguments, **keywords):
         seen.append("+".join(sorted(set(segments["split"]))))
         return original(segments, *arguments, **keywords)
 
-    monkeypatch.setattr(training, "_batches", spy)
+    monkeypatch.setattr(training, "batches", spy)
     run(change(epochs=2), store, cache=tmp_path, progress=False)
     assert seen == ["validation", "train", "train", "test"]
 
