@@ -25,14 +25,18 @@ MENTION = re.compile(r"(abstract)|sections? ([IVX]+(?:\.[A-F])?)|(Figure|Table)s
 def describe_inputs(made_from: Any) -> Any:
     """Return what `save_figure` and `record_claim` were given as `made_from`, as JSON holds it.
 
-    A `training.Run`, or the key of one that this process has read, becomes {"experiment", "seed", "key", "settings"},
-    in lists and dicts too; `settings` is the hash of the experiment as it was. A `Baseline` becomes {"system", "key"}.
+    A `training.Run` becomes {"experiment", "seed", "key", "settings"}, in lists and dicts too; `settings` is the hash
+    of the experiment as it was. A `Baseline` becomes {"system", "key"}.
     Other values stay, see `figures.plain`.
     """
     if isinstance(made_from, training.Run):
-        return _describe_run(made_from.experiment, made_from.key)
-    if isinstance(made_from, str) and made_from in training.OPENED:
-        return _describe_run(training.OPENED[made_from], made_from)
+        experiment = made_from.experiment
+        return {
+            "experiment": experiment.name,
+            "seed": experiment.seed,
+            "key": made_from.key,
+            "settings": settings_key(experiment),
+        }
     if isinstance(made_from, Baseline):
         return {"system": made_from.name, "key": made_from.key}
     if isinstance(made_from, Mapping):
@@ -40,10 +44,6 @@ def describe_inputs(made_from: Any) -> Any:
     if isinstance(made_from, list | tuple):
         return [describe_inputs(inner) for inner in made_from]
     return figures.plain(made_from)
-
-
-def _describe_run(experiment: Experiment, key: str) -> dict[str, Any]:
-    return {"experiment": experiment.name, "seed": experiment.seed, "key": key, "settings": settings_key(experiment)}
 
 
 def settings_key(experiment: Experiment) -> str:
@@ -81,6 +81,8 @@ def why_stale(row: Mapping[str, Any]) -> str:
     notebook = row["notebook"]
     if not (paths.NOTEBOOKS / f"{notebook}.ipynb").is_file():
         return f"notebook {notebook} is gone"
+    if not {"seed", "inputs", "made_from"} <= row.keys():
+        return "an older version wrote it"
     now = origin_key(notebook, profile=row["profile"], data=row["data_set"], seed=row["seed"], inputs=row["inputs"])
     if now != row["made_from"]:
         return f"notebook {notebook[:2]} or its profile has changed since"
@@ -91,6 +93,8 @@ def why_stale(row: Mapping[str, Any]) -> str:
         name = run["experiment"]
         if name not in known:
             return f"experiment {name} is gone"
+        if not {"seed", "settings"} <= run.keys():
+            return "an older version wrote it"
         if settings_key(load_experiment(name, get_profile(row["profile"]), seed=run["seed"])) != run["settings"]:
             return f"experiment {name} has changed since"
     return ""

@@ -50,10 +50,6 @@ PREDICT_BATCH = {"compact": 64, "published": 8}
 """Segments predicted at once; at 60 px and 64 filters each takes about 200 MB."""
 
 
-OPENED: dict[str, Experiment] = {}
-"""Key -> experiment of each run that this process has read."""
-
-
 @dataclass(frozen=True)
 class Run:
     """A finished run, read from its folder.
@@ -138,7 +134,6 @@ def _open_run(experiment: Experiment, key: str, folder: Path) -> Run:
     history = pd.read_csv(folder / "history.csv")
     predictions = pd.read_parquet(folder / "predictions.parquet")
     timings = json.loads((folder / "timings.json").read_text())
-    OPENED[key] = experiment
     return Run(experiment, key, folder, history, predictions, timings)
 
 

@@ -66,13 +66,6 @@ def test_runs_are_described_wherever_they_stand(tmp_path: Path) -> None:
     assert ledger.runs_of("0123456789abcdef") == ledger.runs_of(None) == []
 
 
-def test_the_key_of_a_run_that_was_read_stands_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = run(tmp_path)
-    assert ledger.describe_inputs([found.key, "ffff"]) == [found.key, "ffff"]
-    monkeypatch.setitem(training.OPENED, found.key, found.experiment)
-    assert ledger.describe_inputs([found.key, "ffff"]) == [ledger.describe_inputs(found), "ffff"]
-
-
 def test_a_row_is_stale_when_its_notebooks_code_changes_and_not_its_prose(notebooks: Path) -> None:
     row = recorded()
     assert ledger.why_stale(row) == ""
