@@ -1,5 +1,6 @@
 """What a network is fed: an experiment's segments of a crop store, their sides of the split, and batches of crops."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,7 +45,8 @@ def split_table(experiment: Experiment, store: CropStore) -> pd.DataFrame:
     """Return the segments that a run uses: the table of `make_segments`, and split ("train", "validation", "test").
 
     Of people in `own`, those whom `own_people` names join the training side, in their plain takes; all others are
-    left out. Who of BAUM stands on which side does not depend on them.
+    left out. Who of BAUM stands on which side depends neither on them nor on the length of a segment, so that runs over
+    10 and over 40 frames are tested on the same people.
     """
     segments = segment_table(experiment, store)
     own = segments["corpus"] == "own"
@@ -57,8 +59,19 @@ def split_table(experiment: Experiment, store: CropStore) -> pd.DataFrame:
     chosen = people[0 if experiment.own_people == "odd" else 1 :: 2]
     joining = segments[own & segments["split_group"].isin(chosen) & (segments["condition"] == "plain")]
     rest = segments[~own].reset_index(drop=True)
-    rest["split"] = split_segments(rest, by=experiment.split, seed=experiment.seed)
+    rest["split"] = _sides(rest, experiment, store)
     return pd.concat([rest, joining.assign(split="train")], ignore_index=True)
+
+
+def _sides(segments: pd.DataFrame, experiment: Experiment, store: CropStore) -> pd.Series:
+    """Return each segment's side: that of its person, or of its clip, where all segments have ten frames."""
+    if experiment.split == "segment":
+        return split_segments(segments, by="segment", seed=experiment.seed)
+    usual = segment_table(replace(experiment, frames=10, step=10, short_clips="repeat"), store)
+    usual = usual[usual["corpus"] != "own"]
+    usual["split"] = split_segments(usual, by=experiment.split, seed=experiment.seed)
+    group = "split_group" if experiment.split == "subject" else "clip_id"
+    return segments[group].map(usual.drop_duplicates(group).set_index(group)["split"])
 
 
 def model_inputs(crops: NDArray[np.uint8], experiment: Experiment) -> dict[str, NDArray[np.uint8]]:

@@ -408,6 +408,16 @@ def test_half_of_the_own_people_join_training_in_their_plain_takes() -> None:
     assert people == {"odd": ["s010", "s012"], "even": ["s011", "s013"]}
 
 
+@pytest.mark.parametrize("rule", ["subject", "clip"])
+def test_longer_segments_divide_people_and_clips_as_shorter_ones_do(rule: str) -> None:
+    store = fake_store(frames=24)
+    tables = [training.split_table(change(split=rule, frames=n, step=n, max_segments=None), store) for n in (10, 20)]
+    group = "subject" if rule == "subject" else "clip_id"
+    shorter, longer = (table.groupby(group)["split"].agg(set).to_dict() for table in tables)
+    assert shorter == longer
+    assert all(len(side) == 1 for side in shorter.values())
+
+
 def test_own_people_are_never_trained_on_unasked() -> None:
     with pytest.raises(ValueError, match="trains on nobody in `own`, but the store holds them"):
         training.split_table(TINY, own_store())
