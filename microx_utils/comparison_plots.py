@@ -200,7 +200,7 @@ def draw_differences(
         ax.plot(points["difference"][mine], places[mine], "o", color=colour, ms=5.5, label=group)
     ax.axvline(0, color=INK, linewidth=0.9)
     ax.set_xlabel(xlabel)
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:+.0f}" if value else "0")
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:+g}" if value else "0")
     _finish_rows(ax, differences.index, legend=len(groups) > 1)
     _write_head(ax, title, caption, alone=alone, legend=len(groups) > 1)
     return ax
