@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from microx_utils.components import COMPONENTS
 
 CONTRAST = 0.3
-"""Pixel values are multiplied by 1 - CONTRAST to 1 + CONTRAST, about the segment's own mean."""
+"""Pixel values are multiplied by 1 - CONTRAST to 1 + CONTRAST, about each channel's mean over the segment."""
 BRIGHTNESS = 30.0
 """Levels of 255 by which a segment is made lighter or darker at most."""
 COLOUR = 0.12
@@ -40,11 +40,11 @@ def augment(crops: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.ui
     changed = np.empty_like(crops)
     for before, after in zip(crops, changed, strict=True):
         segment = before[:, MIRRORED, :, ::-1] if rng.random() < 0.5 else before
-        gain = rng.uniform(1 - CONTRAST, 1 + CONTRAST) * rng.uniform(1 - COLOUR, 1 + COLOUR, size=3)
+        contrast, light = rng.uniform(1 - CONTRAST, 1 + CONTRAST), rng.uniform(-BRIGHTNESS, BRIGHTNESS)
+        lamp = rng.uniform(1 - COLOUR, 1 + COLOUR, size=3)
         mean = segment.mean(axis=(0, 1, 2, 3))
-        light = rng.uniform(-BRIGHTNESS, BRIGHTNESS)
         levels = np.arange(256)[:, None]  # every level once, then a look-up: (256, 3)
-        table = np.clip((levels - mean) * gain + mean + light, 0, 255).round().astype(np.uint8)
+        table = np.clip(((levels - mean) * contrast + mean + light) * lamp, 0, 255).round().astype(np.uint8)
         places = np.arange(segment.shape[2])
         for k, shifts in enumerate(rng.integers(-SHIFT, SHIFT + 1, size=(len(COMPONENTS), 2))):
             rows, columns = (np.clip(places + shift, 0, places[-1]) for shift in shifts)

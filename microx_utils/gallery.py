@@ -31,8 +31,8 @@ Each claim stands once, under the section of the paper that makes it. **Paper** 
 which holds the paper against itself, what it states and what is found elsewhere in it. **From** names the notebook and
 cell that recorded the claim and the trained networks behind it, whose rows of
 [`experiments.toml`]({{up}}/microx_utils/experiments.toml) and files of predictions are listed
-[at the end](#trained-networks). `–` means that a column does not apply. A claim marked *stale* was recorded by code or
-settings that have changed since.
+[at the end](#trained-networks). `–` means that a column does not apply. A claim marked *stale* was recorded by a
+notebook or settings that have changed since.
 
 {RENDERED_NOTE}"""
 

@@ -71,7 +71,11 @@ def _sides(segments: pd.DataFrame, experiment: Experiment, store: CropStore) -> 
     usual = usual[usual["corpus"] != "own"]
     usual["split"] = split_segments(usual, by=experiment.split, seed=experiment.seed)
     group = "split_group" if experiment.split == "subject" else "clip_id"
-    return segments[group].map(usual.drop_duplicates(group).set_index(group)["split"])
+    sides = segments[group].map(usual.drop_duplicates(group).set_index(group)["split"])
+    if sides.isna().any():
+        name = segments.loc[sides.isna(), group].iloc[0]
+        raise ValueError(f"{name} has segments of {experiment.frames} frames, but none of ten frames to be divided by")
+    return sides
 
 
 def model_inputs(crops: NDArray[np.uint8], experiment: Experiment) -> dict[str, NDArray[np.uint8]]:

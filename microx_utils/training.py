@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 CODE_VERSION = 2
-"""Part of every run's key. Raise it when models.py or this module changes what a run computes."""
+"""Part of every run's key. Raise it when this module, models, inputs or augmentation changes what a run computes."""
 
 PREDICT_BATCH = {"compact": 64, "published": 8}
 """Segments predicted at once; at 60 px and 64 filters each takes about 200 MB."""

@@ -90,9 +90,12 @@ def test_motion_stays_what_it_was() -> None:
 
 def test_light_is_changed_alike_in_all_components_and_within_the_stated_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(augmentation, "SHIFT", 0)
-    even = np.full(SHAPE, 120, np.uint8)  # at its own mean, contrast and colour change nothing
-    changed = augment(even, np.random.default_rng(4)).astype(int)
+    even = np.full(SHAPE, 120, np.uint8)  # at its own mean, contrast changes nothing
+    changed = augment(even, np.random.default_rng(4)).astype(float)
     for segment in changed:
         assert len(np.unique(segment.reshape(-1, 3), axis=0)) == 1
-    assert np.abs(changed - 120).max() <= augmentation.BRIGHTNESS
-    assert len(np.unique(changed)) > 1
+    light, lamp = augmentation.BRIGHTNESS, augmentation.COLOUR
+    assert changed.min() >= (120 - light) * (1 - lamp) - 0.5
+    assert changed.max() <= (120 + light) * (1 + lamp) + 0.5
+    casts = np.ptp(changed[:, 0, 0, 0, 0], axis=-1)  # levels between the channels of one segment: another lamp
+    assert (casts > 3).all()
