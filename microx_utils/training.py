@@ -10,6 +10,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,9 +126,14 @@ def run(
     folder = Path(cache or paths.PROCESSED / "runs") / f"{experiment.name}-{key}"
     with caching.lock(folder):  # a second process waits here and then finds the result
         if not folder.is_dir():
-            with caching.lock(folder.with_name("training")):  # one at a time, or the seconds of both mean nothing
+            with one_at_a_time(folder.parent):
                 _train(experiment, store, segments, folder, progress=progress, on_epoch=on_epoch)
     return _open_run(experiment, key, folder)
+
+
+def one_at_a_time(runs: Path) -> AbstractContextManager[None]:
+    """Hold the lock of a folder of runs under which networks are trained: two at once would spoil both's seconds."""
+    return caching.lock(runs / "training")
 
 
 def _open_run(experiment: Experiment, key: str, folder: Path) -> Run:
