@@ -29,7 +29,8 @@ def lpq_codes(grey: ArrayLike, *, window: int = 7, decorrelate: bool = True) -> 
 
     Round each pixel a short Fourier transform is taken at the four lowest frequencies that are not zero. Only the signs
     of the four real and four imaginary parts are kept: eight bits of phase. A blur that is the same in all directions
-    changes magnitudes, not these phases, which is why LPQ survives an unsharp video.
+    multiplies each by a real number, positive at low frequencies unless it is strong, so the phases stay: LPQ survives
+    an unsharp video.
 
     Parameters
     ----------

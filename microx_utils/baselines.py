@@ -157,7 +157,8 @@ def run(
     folder = Path(cache or paths.PROCESSED / "baselines") / f"{name}-{key}"
     with caching.lock(folder):
         if not folder.is_dir():
-            with caching.atomic_folder(folder) as made:
+            runs = Path(cache) if cache else paths.PROCESSED / "runs"
+            with training.one_at_a_time(runs), caching.atomic_folder(folder) as made:
                 fitted = _fit(name, spans, store, experiment, chosen, made)
                 tables = [_predictions(spans[level], fitted.probabilities[level], level) for level in LEVELS]
                 pd.concat(tables, ignore_index=True).to_parquet(made / "predictions.parquet", index=False)
