@@ -124,8 +124,8 @@ def draw_scores(scores: pd.DataFrame, *, title: str, caption: str = "", data: st
     right.set_xlim(0, 1.45)
     right.set_xticks(np.linspace(0, 1, 5))
     left.set_yticks(place, [f"{_cited(row['source'])}: {_short(row['statement'])}" for row in rows], fontsize=7)
-    left.set_title("Paper: BAUM (Table 3: own videos),\nsplit not stated", fontsize=8.5, fontweight="normal")
-    right.set_title(f"Ours: {data},\nanother measurement: not comparable", fontsize=8.5, fontweight="normal")
+    left.set_title("Paper: BAUM, split not\nstated (Table 3: own videos)", fontsize=8.5, fontweight="normal")
+    right.set_title(f"Ours: {data},\nnot comparable", fontsize=8.5, fontweight="normal")
     chance = f"Dotted: chance {100 * CHANCE:.1f} %. Bars: 95 % intervals over people"
     write_head(fig, title, f"{caption}. {chance}" if caption else chance)
     return fig
