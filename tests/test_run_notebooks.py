@@ -219,7 +219,7 @@ def test_two_notebooks_at_a_time(tmp_path: Path, data: Path) -> None:
     assert results[1].failure is not None
     assert (results[1].failure.cell, results[1].failure.error) == (4, "ZeroDivisionError: division by zero")
     begun = [line.split()[1] for line in said if "running" in line]
-    assert begun == ["00_a", "01_b", "02_c"]
+    assert (set(begun[:2]), begun[2:]) == ({"00_a", "01_b"}, ["02_c"])  # two threads speak in either order
     assert len(said) == 6
     assert not any("\n" in line for line in said)
     (out,) = (tmp_path / "build" / "notebooks").iterdir()
