@@ -41,7 +41,8 @@ from microx_utils import appearance, classical, paths, training
 from microx_utils import cache as caching
 from microx_utils.classical import LEVELS, Fitted
 from microx_utils.experiments import Experiment
-from microx_utils.labels import EMOTIONS
+from microx_utils.inputs import segment_crops
+from microx_utils.labels import PROBABILITIES
 from microx_utils.segments import CropStore
 
 CODE_VERSION = 1
@@ -193,8 +194,9 @@ def _fit(
 
 def _predictions(spans: pd.DataFrame, probabilities: NDArray, level: str) -> pd.DataFrame:
     rows = spans.loc[spans["split"] != "train", ["segment_id", "clip_id", "subject", "emotion", "split"]]
-    columns = [f"p_{emotion}" for emotion in EMOTIONS]
-    return rows.reset_index(drop=True).join(pd.DataFrame(probabilities, columns=columns)).assign(level=level)
+    return (
+        rows.reset_index(drop=True).join(pd.DataFrame(probabilities, columns=list(PROBABILITIES))).assign(level=level)
+    )
 
 
 def _timed(fitted: Fitted, clips: pd.DataFrame, store: CropStore) -> list[tuple]:
@@ -226,7 +228,7 @@ def microx_milliseconds(run: training.Run, store: CropStore) -> float:
             model = run.load_model()
             test = span_table(run.experiment, store, "segment").query("split == 'test'")
             clips = [
-                (np.stack([store.crops[first : first + run.experiment.frames] for first in rows["first"]]),)
+                (segment_crops(store, rows, run.experiment.frames),)
                 for _, rows in list(test.groupby("clip_id"))[:_TIMED_CLIPS]
             ]
             took = clip_milliseconds(

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -26,7 +25,7 @@ from sklearn.svm import SVC
 from tqdm import tqdm
 
 from microx_utils import appearance, paths
-from microx_utils.components import COMPONENTS, LANDMARK_GROUPS
+from microx_utils.components import COMPONENTS, LANDMARK_GROUPS, to_grey
 from microx_utils.labels import EMOTIONS
 from microx_utils.landmarks import clip_landmarks
 from microx_utils.openface import landmark_array
@@ -156,7 +155,7 @@ def level_points(points: NDArray) -> NDArray[np.float64]:
 def aligned_grey(path: str | os.PathLike[str], size: int, frames: int, processed: Any = None) -> NDArray[np.uint8]:
     """Return a clip's aligned faces in grey, (frames, size, size)."""
     crops, _ = crop_clip(path, size=size, max_frames=frames, processed=processed)
-    return np.stack([cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) for face in crops[:, FACE]])
+    return to_grey(crops[:, FACE])
 
 
 def _peak_histograms(

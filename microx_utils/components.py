@@ -175,6 +175,12 @@ def _published_boxes(points: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return result
 
 
+def to_grey(crops: np.ndarray) -> np.ndarray:
+    """Return pictures in grey as OpenCV makes it (ITU-R BT.601): uint8 (..., H, W, 3) RGB -> uint8 (..., H, W)."""
+    rows = np.ascontiguousarray(crops).reshape(-1, crops.shape[-2], 3)  # all pictures under each other
+    return cv2.cvtColor(rows, cv2.COLOR_RGB2GRAY).reshape(crops.shape[:-1])
+
+
 def crop_components(frame: np.ndarray, points: np.ndarray, *, size: int = 32, style: Style = "aligned") -> np.ndarray:
     """Return the seven component crops of a frame.
 

@@ -21,10 +21,7 @@ from sklearn.metrics import (
 )
 from statsmodels.stats.contingency_tables import mcnemar as _mcnemar
 
-from microx_utils.labels import CHANCE, EMOTIONS
-
-PROBABILITIES = tuple(f"p_{emotion}" for emotion in EMOTIONS)
-"""The probability columns, in the order of EMOTIONS."""
+from microx_utils.labels import CHANCE, EMOTIONS, PROBABILITIES
 
 COLUMNS = ("segment_id", "clip_id", "subject", "emotion", "split", *PROBABILITIES)
 """The columns of a predictions table."""

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from microx_utils.augmentation import augment
-from microx_utils.components import COMPONENTS, block_name, block_parts
+from microx_utils.components import COMPONENTS, block_name, block_parts, to_grey
 from microx_utils.errors import DataError
 from microx_utils.experiments import Experiment
 from microx_utils.labels import EMOTIONS
@@ -94,23 +94,26 @@ def model_inputs(crops: NDArray[np.uint8], experiment: Experiment) -> dict[str, 
         block -> uint8 (B, frames, size, size, channels), 0-255. Three channels, blue first where `pixels` is "raw"; one
         where `colour` is "grey"; those of all its components, in their order, for a block that joins several.
     """
-    if experiment.colour == "grey":
-        crops = _luma(crops)
-    elif experiment.colour == "grey_three":
-        crops = np.repeat(_luma(crops), 3, axis=-1)
-    elif experiment.pixels == "raw":
-        crops = crops[..., ::-1]
     inputs = {}
     for block in experiment.components:
-        parts = [crops[:, :, COMPONENTS.index(part)] for part in block_parts(block)]
+        parts = [_coloured(crops[:, :, COMPONENTS.index(part)], experiment) for part in block_parts(block)]
         inputs[block_name(block)] = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
     return inputs
 
 
-def _luma(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Grey as OpenCV makes it (ITU-R BT.601), in whole numbers: uint8 (..., 3) -> uint8 (..., 1)."""
-    total = rgb[..., 0] * np.uint32(4899) + rgb[..., 1] * np.uint32(9617) + rgb[..., 2] * np.uint32(1868)
-    return ((total + 8192) >> 14).astype(np.uint8)[..., None]
+def _coloured(crops: NDArray[np.uint8], experiment: Experiment) -> NDArray[np.uint8]:
+    """Return crops (..., 3), RGB, with the channels that an experiment wants."""
+    if experiment.colour == "grey":
+        return to_grey(crops)[..., None]
+    if experiment.colour == "grey_three":
+        return np.repeat(to_grey(crops)[..., None], 3, axis=-1)
+    return crops[..., ::-1] if experiment.pixels == "raw" else crops
+
+
+def segment_crops(store: CropStore, segments: pd.DataFrame, length: int) -> NDArray[np.uint8]:
+    """Return the crops of some segments (first, frames) of a store: uint8 (n, length, 7, size, size, 3), RGB."""
+    spans = zip(segments["first"], segments["frames"], strict=True)
+    return store.crops[np.stack([frame_numbers(first, frames, length) for first, frames in spans])]
 
 
 def batches(
@@ -128,20 +131,16 @@ def batches(
     """
     import keras
 
-    rows = [
-        frame_numbers(first, frames, experiment.frames)
-        for first, frames in zip(segments["first"], segments["frames"], strict=True)
-    ]
     labels = segments["emotion"].map(EMOTIONS.index).to_numpy()
-    seeds = change.integers(2**63, size=len(rows)) if change is not None else None
+    seeds = change.integers(2**63, size=len(labels)) if change is not None else None
 
     class Batches(keras.utils.PyDataset):
         def __len__(self) -> int:
-            return -(-len(rows) // size)
+            return -(-len(labels) // size)
 
         def __getitem__(self, index: int) -> tuple[dict[str, NDArray[np.uint8]], NDArray[np.int64]]:
             chosen = slice(index * size, (index + 1) * size)
-            crops = np.stack([store.crops[numbers] for numbers in rows[chosen]])
+            crops = segment_crops(store, segments.iloc[chosen], experiment.frames)
             for component, crop in (hidden or {}).items():
                 crops[:, :, COMPONENTS.index(component)] = crop
             if seeds is not None:  # by the batch's own number: Keras may ask for batches in any order

@@ -3,6 +3,9 @@
 EMOTIONS = ("neutral", "anger", "contempt", "surprise", "fear", "happy", "sad")
 """The paper's classes in the order of its plots; "contempt" holds contempt and disgust."""
 
+PROBABILITIES = tuple(f"p_{emotion}" for emotion in EMOTIONS)
+"""Columns of a predictions table: the probability of each class, in the order of EMOTIONS."""
+
 CHANCE = 1 / len(EMOTIONS)
 """Accuracy of a uniform guess over the seven classes."""
 

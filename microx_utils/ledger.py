@@ -12,12 +12,14 @@ import pandas as pd
 from microx_utils import cache, figures, paper, paths, training
 from microx_utils.baselines import Baseline
 from microx_utils.claims import CLAIMS_FILE, Claim, claim_row, load_claims
-from microx_utils.experiments import Experiment, load_experiment, read_experiments
+from microx_utils.experiments import Experiment, parse_experiment, read_experiments
 from microx_utils.manifest import Course, Notebook, duration
 from microx_utils.profiles import get_profile
 
 RECORDED, STALE, COMPUTED, NOT_RUN, NO_NOTEBOOK = "recorded", "stale", "needs no run", "not run yet", "no notebook yet"
 """Status of a ledger's row. Only the first three have a verdict."""
+
+EARLIER = "recorded by an earlier version of this package"
 
 MENTION = re.compile(r"(abstract)|sections? ([IVX]+(?:\.[A-F])?)|(Figure|Table)s? (\d+)")
 
@@ -76,15 +78,13 @@ def origin_key(notebook: str, *, profile: str, data: str, seed: int, inputs: Any
 
 def why_stale(row: Mapping[str, Any]) -> str:
     """Return what has changed since a row of claims.json was written; "" if nothing has."""
-    if not {"seed", "inputs", "data_set"} <= row.keys():
-        return "recorded by an earlier version of this package"
+    if not {"seed", "inputs", "data_set", "made_from"} <= row.keys():
+        return EARLIER
     notebook = row["notebook"]
     if not (paths.NOTEBOOKS / f"{notebook}.ipynb").is_file():
         return f"notebook {notebook} is gone"
-    if not {"seed", "inputs", "made_from"} <= row.keys():
-        return "an older version wrote it"
-    now = origin_key(notebook, profile=row["profile"], data=row["data_set"], seed=row["seed"], inputs=row["inputs"])
-    if now != row["made_from"]:
+    origin = origin_key(notebook, profile=row["profile"], data=row["data_set"], seed=row["seed"], inputs=row["inputs"])
+    if origin != row["made_from"]:
         return f"notebook {notebook[:2]} or its profile has changed since"
     known = read_experiments()
     for run in runs_of(row["inputs"]):
@@ -94,8 +94,9 @@ def why_stale(row: Mapping[str, Any]) -> str:
         if name not in known:
             return f"experiment {name} is gone"
         if not {"seed", "settings"} <= run.keys():
-            return "an older version wrote it"
-        if settings_key(load_experiment(name, get_profile(row["profile"]), seed=run["seed"])) != run["settings"]:
+            return EARLIER
+        now = parse_experiment(name, known[name], get_profile(row["profile"]), seed=run["seed"])
+        if settings_key(now) != run["settings"]:
             return f"experiment {name} has changed since"
     return ""
 

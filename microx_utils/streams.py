@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from microx_utils import cache as caching
 from microx_utils import paths
 from microx_utils.classical import FACE
+from microx_utils.components import to_grey
 from microx_utils.parallel import run_parallel
 from microx_utils.segments import CropStore, crop_clip
 
@@ -73,7 +74,7 @@ def shrink(faces: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 def _streams_of_clip(path: str, frames: int, size: int, gap: int, processed: Path) -> tuple[NDArray, NDArray]:
     crops, _ = crop_clip(path, size=FLOW_SIZE, max_frames=frames, processed=processed)
     faces = crops[:, FACE]
-    grey = np.stack([cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) for face in faces])
+    grey = to_grey(faces)
     return shrink(faces, size), optical_flow(grey, np.arange(len(grey)), gap=gap, size=size)
 
 
@@ -119,6 +120,6 @@ def gather(
 def clip_inputs(faces: NDArray[np.uint8], options: Mapping[str, Any]) -> dict[str, NDArray]:
     """Return the network's input for one clip's aligned faces, uint8 (T, FLOW_SIZE, FLOW_SIZE, 3): a batch of one."""
     chosen, starts = part_frames(len(faces), options["parts"]["clip"], gap=options["gap"])
-    grey = np.stack([cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) for face in faces])
+    grey = to_grey(faces)
     flow = optical_flow(grey, starts, gap=options["gap"], size=options["size"])
     return {"spatial": shrink(faces[chosen], options["size"])[None], "temporal": flow[None]}

@@ -26,7 +26,7 @@ from microx_utils.components import COMPONENTS, block_parts
 from microx_utils.errors import DataError
 from microx_utils.experiments import Experiment, load_experiment
 from microx_utils.inputs import batches, check_store, model_inputs, segment_table, split_table
-from microx_utils.labels import EMOTIONS
+from microx_utils.labels import PROBABILITIES
 from microx_utils.segments import CropStore
 
 if TYPE_CHECKING:
@@ -321,7 +321,7 @@ def _compile(model: "keras.Model", experiment: Experiment) -> "keras.Model":
 def _predict(model: "keras.Model", segments: pd.DataFrame, batches: Any) -> pd.DataFrame:
     probabilities = model.predict(batches, verbose=0)
     table = segments[["segment_id", "clip_id", "subject", "emotion", "split"]].reset_index(drop=True)
-    return table.join(pd.DataFrame(probabilities, columns=[f"p_{emotion}" for emotion in EMOTIONS]))
+    return table.join(pd.DataFrame(probabilities, columns=list(PROBABILITIES)))
 
 
 def _seed_dropout(model: "keras.Model", seed: int, epoch: int) -> None:
