@@ -1,5 +1,6 @@
 """Show training segments changed, anew each time, so that a network sees more than was recorded (section VII)."""
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,9 +46,10 @@ def augment(crops: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.ui
         mean = segment.mean(axis=(0, 1, 2, 3))
         levels = np.arange(256)[:, None]  # every level once, then a look-up: (256, 3)
         table = np.clip(((levels - mean) * contrast + mean + light) * lamp, 0, 255).round().astype(np.uint8)
+        rows = np.ascontiguousarray(segment).reshape(-1, segment.shape[-2], 3)  # all crops under each other
+        lit = cv2.LUT(rows, table[None]).reshape(segment.shape)
         places = np.arange(segment.shape[2])
         for k, shifts in enumerate(rng.integers(-SHIFT, SHIFT + 1, size=(len(COMPONENTS), 2))):
-            rows, columns = (np.clip(places + shift, 0, places[-1]) for shift in shifts)
-            moved = segment[:, k][:, rows][:, :, columns]  # beyond the crop its border is repeated
-            after[:, k] = table[moved, np.arange(3)]
+            down, across = (np.clip(places + shift, 0, places[-1]) for shift in shifts)
+            after[:, k] = lit[:, k].take(down, axis=1).take(across, axis=2)  # beyond the crop its border is repeated
     return changed
