@@ -18,13 +18,13 @@ import pandas as pd
 
 from microx_utils import paths
 from microx_utils.blazeface import Detection, FaceDetector, Network, sigmoid, weights_version
-from microx_utils.cache import content_key, file_key
+from microx_utils.cache import content_key
 from microx_utils.errors import DataError
 from microx_utils.openface import POINTS, X_COLUMNS, Y_COLUMNS, read_openface_csv, write_openface_csv
-from microx_utils.video import FPS, iter_frames
+from microx_utils.video import FPS, iter_frames, video_key
 
-BACKENDS = ("litert",)
-BACKEND_VERSION = {"litert": 1}
+BACKENDS = ("litert", "openface", "dlib")
+BACKEND_VERSION = {"litert": 1, "openface": 1, "dlib": 1}
 """Raise the number when a change moves landmarks: cached tables of older versions are then left alone."""
 
 MESH_POINTS: dict[str, tuple[tuple[int, ...], ...]] = {
@@ -203,13 +203,33 @@ def track_frames(frames: Iterable[tuple[float, np.ndarray]], *, tracker: Landmar
     return pd.concat([table, xy], axis=1)
 
 
+def chosen_backend() -> str:
+    """Return the landmark backend that the environment variable MICROX_LANDMARKS names; "litert" if it names none.
+
+    Raises ValueError if it names none of BACKENDS.
+    """
+    return _checked(os.environ.get("MICROX_LANDMARKS") or "litert", "MICROX_LANDMARKS: ")
+
+
+def _checked(backend: str, where: str = "") -> str:
+    if backend not in BACKENDS:
+        raise ValueError(f"{where}unknown backend {backend!r}; choose from {list(BACKENDS)}")
+    return backend
+
+
 def backend_key(backend: str) -> dict[str, Any]:
     """Return all that decides a clip's landmarks, besides its video; part of the key of whatever is made of them."""
     return {"backend": backend, "version": [BACKEND_VERSION[backend], weights_version()], "fps": FPS}
 
 
+def kept_table(path: str | os.PathLike[str], backend: str, cache: str | os.PathLike[str] | None = None) -> Path:
+    """Return where a clip's landmarks by a backend are kept, whether they are there yet or not."""
+    key = content_key(video=video_key(path), **backend_key(backend))
+    return Path(paths.PROCESSED if cache is None else cache) / "landmarks" / backend / f"{key}.csv"
+
+
 def clip_landmarks(
-    path: str | os.PathLike[str], *, backend: str = "litert", cache: str | os.PathLike[str] | None = None
+    path: str | os.PathLike[str], *, backend: str | None = None, cache: str | os.PathLike[str] | None = None
 ) -> pd.DataFrame:
     """Return a video's landmarks at 30 fps, computed once and kept as an OpenFace CSV.
 
@@ -222,7 +242,7 @@ def clip_landmarks(
     path
         The video.
     backend
-        One of BACKENDS.
+        One of BACKENDS; None is `chosen_backend`.
     cache
         Folder to keep tables in, in place of data/processed.
 
@@ -239,11 +259,9 @@ def clip_landmarks(
     ValueError
         Unknown backend.
     """
-    if backend not in BACKENDS:
-        raise ValueError(f"unknown backend {backend!r}; choose from {list(BACKENDS)}")
+    backend = chosen_backend() if backend is None else _checked(backend)
     frames = iter_frames(path, fps=FPS)  # first, so that a file that can't be read is named by what is wrong with it
-    key = content_key(video=file_key(path), **backend_key(backend))
-    kept = Path(paths.PROCESSED if cache is None else cache) / "landmarks" / backend / f"{key}.csv"
+    kept = kept_table(path, backend, cache)
     if kept.is_file():
         try:
             return read_openface_csv(kept)

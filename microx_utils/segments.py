@@ -21,10 +21,10 @@ from microx_utils import cache, paths
 from microx_utils.components import COMPONENTS, Style, component_available, crop_components
 from microx_utils.corpora import EXCLUDED_COLUMNS
 from microx_utils.errors import DataError
-from microx_utils.landmarks import backend_key, clip_landmarks
+from microx_utils.landmarks import backend_key, chosen_backend, clip_landmarks
 from microx_utils.openface import landmark_array, success_array
 from microx_utils.parallel import run_parallel
-from microx_utils.video import iter_frames
+from microx_utils.video import iter_frames, video_key
 
 STORE_VERSION = 1
 """Raise when the crops of the same video would come out differently, so that old caches are not taken for new."""
@@ -71,7 +71,7 @@ def crop_store(
     size: int = 32,
     style: Style = "aligned",
     max_frames: int | None = None,
-    backend: str = "litert",
+    backend: str | None = None,
     jobs: int | None = None,
 ) -> CropStore:
     """Return the crop store of a clip table, building what is not cached yet.
@@ -87,7 +87,7 @@ def crop_store(
     max_frames
         Use only a clip's first frames at 30 fps (the authors' code used 40); None or 0 uses all.
     backend
-        The landmark backend; see `landmarks.clip_landmarks`.
+        The landmark backend; None is the one that `landmarks.chosen_backend` names.
     jobs
         Processes to run; None takes one for each processor.
 
@@ -101,6 +101,7 @@ def crop_store(
     DataError
         Not one clip gave crops, or the disk is too full to hold them.
     """
+    backend = backend or chosen_backend()
     made_from = {
         "version": STORE_VERSION,
         "size": size,
@@ -109,7 +110,7 @@ def crop_store(
         "landmarks": backend_key(backend),
         "components": COMPONENTS,
     }
-    videos = [cache.file_key(path) for path in clips["path"]]
+    videos = [video_key(path) for path in clips["path"]]
     table_key = cache.content_key(rows=clips.drop(columns="path").to_dict("records"))
     key = cache.content_key(videos=videos, table=table_key, **made_from)
     folder = paths.PROCESSED / "stores" / key
@@ -263,7 +264,7 @@ def crop_clip(
     size: int = 32,
     style: Style = "aligned",
     max_frames: int | None = None,
-    backend: str = "litert",
+    backend: str | None = None,
     processed: str | os.PathLike[str] | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Return crops uint8 (frames, 7, size, size, 3) RGB and their availability, bool (frames, 7), of one video.

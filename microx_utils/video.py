@@ -3,21 +3,29 @@
 OpenCV reads (it decodes whatever FFmpeg does), PyAV writes H.264 (no system ffmpeg is needed).
 A neural network that looks at ten frames needs every ten to last equally long, so frames are resampled to
 30 per second (the paper's section III.B) by their timestamps: 24, 25, 60 fps and variable rates come out alike.
+
+Where a corpus keeps several clips in one file (a dialog of two people, say), a clip's path ends in a W3C media
+fragment: `dialog.avi#t=6.29,8.235&xywh=percent:0,0,50,100` is the left half of the picture from 6.29 s to 8.235 s.
 """
 
 import math
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from os import PathLike
 from pathlib import Path
+from typing import TypeVar
 
 import av
 import cv2
 import numpy as np
 
-from microx_utils.cache import atomic_file
+from microx_utils.cache import atomic_file, content_key, file_key
 from microx_utils.errors import DataError
+
+T = TypeVar("T")
 
 FPS = 30.0
 """The paper's frame rate, to which every clip is brought."""
@@ -26,6 +34,68 @@ _PLAUSIBLE_FPS = (1.0, 1000.0)  # OpenCV reports 0, or the container's tick rate
 _WHOLE = 0.9  # of the frames the index promises; a few may be missing at the ends without harm
 _TIE = 1e-3  # of an output frame: times in milliseconds (Matroska) must not decide which of two frames is nearer
 _REENCODE = "Copy the file again from its source, or re-encode it: ffmpeg -i IN -c:v libx264 OUT.mp4."
+
+
+_FRAGMENT = re.compile(r"#t=(\d+(?:\.\d+)?),(\d+(?:\.\d+)?)(?:&xywh=percent:(\d+),(\d+),(\d+),(\d+))?$")
+_NEAR = 1e-4  # s; stamps in milliseconds or ticks may lie a little before the time that they stand for
+_RUN_UP = 2.0  # s; where the file can be wound to a place, decoding begins that much earlier
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A part of a video: seconds from its first frame, `end` not included, and x, y, width, height in % of the picture.
+
+    >>> Cut(6.29, 8.235, (0, 0, 50, 100)).fragment
+    '#t=6.29,8.235&xywh=percent:0,0,50,100'
+    """
+
+    start: float
+    end: float
+    area: tuple[int, int, int, int] = (0, 0, 100, 100)
+
+    @property
+    def fragment(self) -> str:
+        """What to put behind a file's name so that it means this part of it."""
+        area = "" if self.area == (0, 0, 100, 100) else "&xywh=percent:" + ",".join(map(str, self.area))
+        return f"#t={self.start:g},{self.end:g}{area}"
+
+    def crop(self, frame: np.ndarray) -> np.ndarray:
+        """Return the cut's part of a frame (H, W, ...), a view."""
+        height, width = frame.shape[:2]
+        x, y, w, h = self.area
+        return frame[height * y // 100 : height * (y + h) // 100, width * x // 100 : width * (x + w) // 100]
+
+
+def split_path(path: str | PathLike[str]) -> tuple[Path, Cut | None]:
+    """Return the file that a clip's path names, and the part of it that is the clip: None for all of it.
+
+    Raises ValueError for a part without duration or one that leaves the picture.
+    """
+    match = _FRAGMENT.search(str(path))
+    if match is None:
+        return Path(path), None
+    start, end, *area = match.groups()
+    x, y, w, h = map(int, area) if area[0] else (0, 0, 100, 100)
+    cut = Cut(float(start), float(end), (x, y, w, h))
+    if cut.end <= cut.start or not w or not h or x + w > 100 or y + h > 100:
+        raise ValueError(f"{path}: the part {match.group()} is empty or leaves the picture")
+    return Path(str(path)[: match.start()]), cut
+
+
+def video_key(path: str | PathLike[str]) -> str:
+    """Return 16 hex digits that change with a clip's bytes, and with the part of the file that it is."""
+    file, cut = split_path(path)
+    if cut is None:
+        return file_key(file)
+    status = file.stat()
+    whole = _file_key_once(file, status.st_size, status.st_mtime_ns)
+    return content_key(video=whole, start=cut.start, end=cut.end, area=cut.area)
+
+
+@lru_cache(maxsize=64)
+def _file_key_once(file: Path, size: int, changed: int) -> str:
+    """A dialog of a hundred clips is a hundred times the same file."""
+    return file_key(file)
 
 
 @dataclass(frozen=True)
@@ -51,25 +121,32 @@ def probe_video(path: str | PathLike[str]) -> VideoInfo:
     DataError
         Missing, empty, cut short (MP4, Matroska and AVI say how long they are), not a video, or no frame in it.
     """
-    path = Path(path)
-    capture = _open(path)
+    file, cut = split_path(path)
+    capture = _open(file)
     width, height = (int(capture.get(size)) for size in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
     nominal_step = 1 / _nominal_fps(capture)
     capture.release()
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(file)) as container:
             packets = [packet for packet in container.demux(video=0) if packet.size]
             stamps = [packet.dts if packet.pts is None else packet.pts for packet in packets]
             tick = float(container.streams.video[0].time_base or 0)
     except av.FFmpegError as error:
-        raise DataError(path, f"can't be read as a video ({error})", _REENCODE) from error
+        raise DataError(file, f"can't be read as a video ({error})", _REENCODE) from error
     if not packets:
-        raise DataError(path, "holds no frame", _REENCODE)
+        raise DataError(file, "holds no frame", _REENCODE)
     known = [stamp for stamp in stamps if stamp is not None]
-    span = (max(known) - min(known)) * tick if known else 0.0
     count = len(packets)
+    if cut is not None:
+        origin = min(known, default=0)
+        known = [stamp for stamp in known if cut.start <= (stamp - origin) * tick + _NEAR < cut.end]
+        if not known:
+            raise _outside(file, cut)
+        count = len(known)
+        height, width = cut.crop(np.empty((height, width), bool)).shape
+    span = (max(known) - min(known)) * tick if known else 0.0
     seconds = span * count / (count - 1) if span else count * nominal_step
-    return VideoInfo(path, width, height, round(count / seconds, 6), count, round(seconds, 6))
+    return VideoInfo(Path(path), width, height, round(count / seconds, 6), count, round(seconds, 6))
 
 
 def iter_frames(path: str | PathLike[str], *, fps: float = FPS) -> Iterator[tuple[float, np.ndarray]]:
@@ -82,7 +159,7 @@ def iter_frames(path: str | PathLike[str], *, fps: float = FPS) -> Iterator[tupl
     Parameters
     ----------
     path
-        Any file that OpenCV's FFmpeg decodes.
+        Any file that OpenCV's FFmpeg decodes, or a part of it (see `split_path`).
     fps
         Frames per second wanted.
 
@@ -97,14 +174,17 @@ def iter_frames(path: str | PathLike[str], *, fps: float = FPS) -> Iterator[tupl
     ------
     DataError
         Missing, empty, cut short (MP4, Matroska, AVI), not a video, or damaged so that a tenth of its frames don't
-        decode (MP4; other formats don't count their frames reliably). What can be told from the file's outside is
-        raised by the call, what only decoding shows when iteration gets there.
+        decode (MP4; other formats don't count their frames reliably), or the part lies outside of it. What can be told
+        from the file's outside is raised by the call, what only decoding shows when iteration gets there.
     """
     if not fps > 0:
         raise ValueError(f"fps is {fps}, and has to be above 0")
-    path = Path(path)
-    capture = _open(path)
-    return _resample(_decode(path, capture), fps, 1 / _nominal_fps(capture))
+    file, cut = split_path(path)
+    capture = _open(file)
+    decoded = _decode(file, capture) if cut is None else _decode_part(file, capture, cut)
+    return _resample(
+        ((time, cv2.cvtColor(image, cv2.COLOR_BGR2RGB)) for time, image in decoded), fps, 1 / _nominal_fps(capture)
+    )
 
 
 def read_frames(path: str | PathLike[str], *, fps: float = FPS) -> tuple[np.ndarray, np.ndarray]:
@@ -115,6 +195,19 @@ def read_frames(path: str | PathLike[str], *, fps: float = FPS) -> tuple[np.ndar
     """
     times, frames = zip(*iter_frames(path, fps=fps), strict=True)
     return np.stack(frames), np.array(times, np.float64)
+
+
+def stored_frames(path: str | PathLike[str], *, fps: float = FPS) -> np.ndarray:
+    """Return which stored frames `iter_frames` shows, intp (T,) counted from 0: rows of a table made frame by frame.
+
+    Of a part of a video they count from the part's first frame. Raises what `iter_frames` does.
+    """
+    file, cut = split_path(path)
+    capture = _open(file)
+    nominal_step = 1 / _nominal_fps(capture)
+    decoded = _decode(file, capture) if cut is None else _decode_part(file, capture, cut)
+    numbered = ((time, number) for number, (time, _) in enumerate(decoded))
+    return np.array([number for _, number in _resample(numbered, fps, nominal_step)], np.intp)
 
 
 def write_video(path: str | PathLike[str], frames: Iterable[np.ndarray], *, fps: float = FPS, crf: int = 23) -> None:
@@ -232,7 +325,7 @@ def _nominal_fps(capture: cv2.VideoCapture) -> float:
 
 
 def _decode(path: Path, capture: cv2.VideoCapture) -> Iterator[tuple[float, np.ndarray]]:
-    """Yield `(time_s, RGB frame)` as stored, times from 0 and strictly rising.
+    """Yield `(time_s, BGR frame)` as stored, times from 0 and strictly rising.
 
     OpenCV's timestamp is right for MP4 and Matroska, B-frames and variable rates included. In AVI with B-frames it
     lags by the decoder's delay and is 0 for the last frames; in raw streams it is always 0. So times count from
@@ -252,7 +345,7 @@ def _decode(path: Path, capture: cv2.VideoCapture) -> Iterator[tuple[float, np.n
             time = stamp - origin
             if not math.isfinite(time) or time <= previous:
                 time = previous + step
-            yield time, cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+            yield time, image
             count, previous = count + 1, time
     finally:
         capture.release()
@@ -262,13 +355,48 @@ def _decode(path: Path, capture: cv2.VideoCapture) -> Iterator[tuple[float, np.n
         raise DataError(path, f"is damaged: {count} of its {promised} frames decode", _REENCODE)
 
 
-def _resample(
-    decoded: Iterator[tuple[float, np.ndarray]], fps: float, nominal_step: float
-) -> Iterator[tuple[float, np.ndarray]]:
+def _decode_part(path: Path, capture: cv2.VideoCapture, cut: Cut) -> Iterator[tuple[float, np.ndarray]]:
+    """Yield `(time_s, BGR frame)` of a part of a video, times from 0 at the part's first frame."""
+    wound = max(0.0, cut.start - _RUN_UP)
+    found, _ = capture.read()
+    origin = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000  # not 0 where the decoder lags, and it lags everywhere alike
+    if found and wound:
+        capture.set(cv2.CAP_PROP_POS_MSEC, 1000 * wound)
+        found, _ = capture.read()
+        if not found or capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 - origin > cut.start:
+            wound = 0.0  # it can't be wound reliably, as where the rate varies
+    capture.release()
+    capture = _open(path)
+    if wound:
+        capture.set(cv2.CAP_PROP_POS_MSEC, 1000 * wound)
+    first = None
+    try:
+        while capture.grab():
+            time = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 - origin + _NEAR
+            if time >= cut.end:
+                break
+            if time >= cut.start:
+                found, image = capture.retrieve()
+                if not found:
+                    break
+                first = time if first is None else first
+                yield time - first, cut.crop(image)
+    finally:
+        capture.release()
+    if first is None:
+        raise _outside(path, cut)
+
+
+def _outside(path: Path, cut: Cut) -> DataError:
+    problem = f"has no frame from {cut.start:g} s to {cut.end:g} s"
+    return DataError(path, problem, "Compare the corpus's times with the video's length; copy the video again.")
+
+
+def _resample(decoded: Iterator[tuple[float, T]], fps: float, nominal_step: float) -> Iterator[tuple[float, T]]:
     """Yield the decoded frame nearest to each k / fps, for as long as the clip lasts."""
     k, count = 0, 1
     time, image = next(decoded)
-    waiting: list[tuple[float, np.ndarray]] = []  # held back: only the end tells whether the clip lasts long enough
+    waiting: list[tuple[float, T]] = []  # held back: only the end tells whether the clip lasts long enough
     for following, next_image in decoded:
         count += 1
         middle = (time + following) / 2

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from microx_utils import corpora
+from microx_utils.corpora import baum
 from microx_utils.errors import DataError
 from microx_utils.labels import EMOTIONS, LABEL_TO_EMOTION, UNMAPPED_LABELS, emotion_of
 
@@ -89,7 +90,7 @@ def test_own_recordings(tmp_path):
     clips, excluded = corpora.load_clips(tmp_path, corpora=["own"])
     assert clips["condition"].to_list() == ["mask", "plain"]
     assert excluded["reason"].to_list() == ["the name is not <emotion>_<plain|mask>_<number>"]
-    with pytest.raises(DataError, match="no corpus found"):
+    with pytest.raises(DataError, match="only own recordings"):
         corpora.load_clips(tmp_path)  # own recordings are never part of the default corpora
 
 
@@ -138,7 +139,7 @@ def test_empty_corpus_holds_no_usable_clip(tmp_path, corpus):
 
 
 def test_missing_folder_says_what_is_expected(tmp_path):
-    with pytest.raises(DataError, match=r"does not exist.*(?s:.*)BAUM1a_MP4_all/s001/S001_001\.mp4"):
+    with pytest.raises(DataError, match=r"no such data folder.*(?s:.*)BAUM1a_MP4_all/s001/S001_001\.mp4"):
         corpora.load_clips(tmp_path / "nowhere")
 
 
@@ -167,7 +168,7 @@ def test_unknown_corpus_lists_the_choices(tmp_path):
 
 def test_label_table_is_complete():
     assert set(LABEL_TO_EMOTION.values()) == set(EMOTIONS)
-    for codes in (corpora.BAUM1A_CODES, corpora.BAUM1S_CODES, corpora.BAUM2_CODES):
+    for codes in (baum.BAUM1A_CODES, baum.BAUM1S_CODES, baum.BAUM2_CODES):
         assert {word for word in codes.values() if emotion_of(word) is None} <= set(UNMAPPED_LABELS)
     assert emotion_of(" Disgust ") == emotion_of("contempt") == "contempt"
 

@@ -9,8 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from microx_utils.cache import file_key
 from microx_utils.errors import DataError
-from microx_utils.video import _resample, iter_frames, probe_video, read_frames, write_video
+from microx_utils.video import (
+    Cut,
+    _resample,
+    iter_frames,
+    probe_video,
+    read_frames,
+    stored_frames,
+    video_key,
+    write_video,
+)
 
 GREY_STEP = 8  # H.264 keeps flat grey to within a level or two
 
@@ -229,3 +239,77 @@ def test_writing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a.mp4", "b.mp4"):
         write_video(tmp_path / name, grey_frames(8))
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+
+
+def write_coded(path: Path, codec: str, *, b_frames: int = 0, count: int = 300) -> None:
+    """Write a 30 fps video whose left and right halves each tell the frame's number in eight black or white bars."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=30)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 256, 64, "yuv420p"
+        stream.codec_context.max_b_frames = b_frames
+        stream.options = {"g": "50", "b": "2M"}
+        for number in range(count):
+            bars = np.repeat([255 * (number >> bit & 1) for bit in range(9)] + [0] * 7, 8).astype(np.uint8)
+            image = np.broadcast_to(np.concatenate([bars, bars[::-1]])[:, None], (64, 256, 3))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+def coded_number(frame: np.ndarray) -> int:
+    return sum(int(frame[32, 8 * bit + 4].mean() > 128) << bit for bit in range(9))
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "b_frames"),
+    [
+        ("divx.avi", "mpeg4", 0),
+        ("b.avi", "mpeg4", 2),
+        ("h264.avi", "libx264", 2),
+        ("h264.mp4", "libx264", 2),
+        ("a.flv", "flv", 0),
+    ],
+)
+@pytest.mark.parametrize("start", [0.0, 0.5, 4.0, 7.27])
+def test_a_part_of_a_file_is_a_clip(tmp_path: Path, name: str, codec: str, b_frames: int, start: float) -> None:
+    write_coded(tmp_path / name, codec, b_frames=b_frames)
+    whole, _ = read_frames(tmp_path / name)
+    cut = Cut(start, start + 1.5, (50, 0, 50, 100))
+    part, times = read_frames(f"{tmp_path / name}{cut.fragment}")
+    first = int(np.ceil(start * 30 - 1e-6))
+    assert [coded_number(frame[:, ::-1]) for frame in part] == list(range(first, first + 45))
+    np.testing.assert_allclose(times, np.arange(45) / 30)
+    assert part.shape[1:] == (64, 128, 3)
+    assert np.abs(part.astype(int) - whole[first : first + 45, :, 128:].astype(int)).max() <= 2
+    info = probe_video(f"{tmp_path / name}{cut.fragment}")
+    assert (info.width, info.height, info.frames, round(info.seconds, 3)) == (128, 64, 45, 1.5)
+
+
+def test_parts_have_keys_of_their_own(tmp_path: Path, clip_path: Path) -> None:
+    assert video_key(clip_path) == file_key(clip_path)
+    first, second = (video_key(f"{clip_path}{Cut(0, end).fragment}") for end in (1, 1.5))
+    assert len({video_key(clip_path), first, second}) == 3
+
+
+def test_a_part_that_is_not_there_is_named(clip_path: Path) -> None:
+    with pytest.raises(DataError, match="has no frame from 7 s to 8 s"):
+        list(iter_frames(f"{clip_path}#t=7,8"))
+    with pytest.raises(DataError, match="has no frame from 7 s to 8 s"):
+        probe_video(f"{clip_path}#t=7,8")
+    for fragment in ("#t=2,1", "#t=1,1", "#t=0,1&xywh=percent:60,0,50,100", "#t=0,1&xywh=percent:0,0,0,100"):
+        with pytest.raises(ValueError, match="empty or leaves the picture"):
+            iter_frames(f"{clip_path}{fragment}")
+
+
+def test_a_number_sign_in_a_name_is_no_part(tmp_path: Path, clip_path: Path) -> None:
+    odd = tmp_path / "take #t=2.mp4"
+    odd.write_bytes(clip_path.read_bytes())
+    assert len(read_frames(odd)[0]) == 60
+
+
+@pytest.mark.parametrize(
+    ("fps", "expected"), [(24, [0, 1, 2, 2, 3, 4, 5, 6, 6, 7, 8, 9, 10, 10, 11]), (60, [0, 2, 4, 6, 8, 10])]
+)
+def test_stored_frames_are_those_that_are_shown(tmp_path: Path, fps: int, expected: list[int]) -> None:
+    write_video(tmp_path / "clip.mp4", grey_frames(12), fps=fps, crf=10)
+    assert stored_frames(tmp_path / "clip.mp4").tolist() == expected

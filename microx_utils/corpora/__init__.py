@@ -1,0 +1,159 @@
+"""Corpora on disk -> the clip table (paper, sections II and V): one module a corpus, and the choice among them.
+
+Each reader walks its corpus's own layout and returns rows of the clip table; the rest of the project never sees a
+folder name or an annotation sheet. Which data a run uses is one text, `data`:
+
+    sample                             the rendered people in data/sample
+    /data/baum                         a folder that holds BAUM-1 and/or BAUM-2 (and perhaps own)
+    RAVDESS                            a corpus in data/raw under its own name
+    BAUM-1a=/data/a,BAUM-2=/data/b     corpora by name, wherever they lie, joined to one clip table
+"""
+
+import re
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+
+import pandas as pd
+
+from microx_utils import paths
+from microx_utils.corpora import baum, own
+from microx_utils.corpora.own import read_own
+from microx_utils.corpora.table import CLIP_COLUMNS, EXCLUDED_COLUMNS, ROW_COLUMNS, VIDEO_SUFFIXES, Corpus
+from microx_utils.errors import DataError
+
+__all__ = [
+    "CLIP_COLUMNS",
+    "CORPORA",
+    "EXCLUDED_COLUMNS",
+    "ROW_COLUMNS",
+    "VIDEO_SUFFIXES",
+    "Corpus",
+    "data_sources",
+    "load_clips",
+    "read_own",
+]
+
+CORPORA: dict[str, Corpus] = {corpus.name: corpus for corpus in (*baum.CORPORA, own.CORPUS)}
+"""Every corpus that can be read, by name."""
+
+FOLDERS = {"BAUM-1a": "BAUM-1", "BAUM-1s": "BAUM-1", "BAUM-2": "BAUM-2", "own": "own"}
+"""Where the corpora lie that are read from one common folder."""
+
+
+def data_sources(data: str | PathLike[str]) -> dict[str, Path]:
+    """Return the corpora that `data` means, and the folder of each; none of them opened yet.
+
+    Raises
+    ------
+    DataError
+        A folder is missing, a common folder holds no corpus, or a name is no corpus's.
+    """
+    text = str(data)
+    names = "|".join(map(re.escape, CORPORA))
+    if re.match(rf"({names})=", text, re.IGNORECASE):
+        sources = {}
+        for part in re.split(rf",(?=(?:{names})=)", text, flags=re.IGNORECASE):
+            name, folder = part.split("=", 1)
+            name = _corpus_named(name)
+            if name in sources:
+                raise DataError(folder, f"{name} is given twice", "Name each corpus once.")
+            sources[name] = Path(folder).expanduser()
+    elif text.lower() in map(str.lower, CORPORA):
+        name = _corpus_named(text)
+        sources = {name: paths.DATA / "raw" / name}
+    else:
+        return _common_folder(paths.SAMPLE if text == "sample" else Path(text).expanduser())
+    for name, folder in sources.items():
+        if not folder.is_dir():
+            raise DataError(folder, f"{name} is not here", f"Expected this layout:\n{CORPORA[name].layout}")
+    return sources
+
+
+def _corpus_named(name: str) -> str:
+    return next(known for known in CORPORA if known.lower() == name.lower())
+
+
+def _common_folder(root: Path) -> dict[str, Path]:
+    layout = "Expected this layout:\n" + "\n".join(CORPORA[name].layout for name in FOLDERS)
+    if not root.is_dir():
+        problem = "no such data folder" if not root.exists() else "a file, not a data folder"
+        raw = paths.DATA / "raw"
+        there = sorted(str(child) for child in raw.iterdir() if child.is_dir()) if raw.is_dir() else []
+        remedy = (
+            f'Choose "sample", a corpus by NAME=FOLDER ({", ".join(CORPORA)}), or a folder that holds BAUM-1 or '
+            f"BAUM-2; data/raw holds {there or 'nothing yet'} (see data/README.md). {layout}"
+        )
+        if root == paths.SAMPLE:
+            remedy = 'Run "microx data render" to make the sample.'
+        raise DataError(root, problem, remedy)
+    sources = {name: root / folder for name, folder in FOLDERS.items() if _present(name, root / folder)}
+    if not sources:
+        found = sorted(path.name for path in root.iterdir())[:12]
+        layouts = "\n".join(CORPORA[name].layout for name in BAUM)
+        remedy = (
+            f"Expected this layout:\n{layouts}\nFor another corpus say which: NAME={root}, NAME one of {[*CORPORA]}."
+        )
+        raise DataError(root, f"no corpus found; the folder holds {found}", remedy)
+    return sources
+
+
+def _present(name: str, folder: Path) -> bool:
+    """Tell whether a corpus is in `folder` at all; half of it (no sheet) counts, and fails later."""
+    if not folder.is_dir() or not name.startswith("BAUM-1"):
+        return folder.is_dir()
+    return baum.has_part(folder, name[-1])
+
+
+def load_clips(
+    data: str | PathLike[str] = "sample", *, corpora: Sequence[str] | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read the clip table of a data set, and the list of what was left out.
+
+    Parameters
+    ----------
+    data
+        What to read, see the module's docstring.
+    corpora
+        Which of them to read; by default all that are there but `own`.
+
+    Returns
+    -------
+    clips
+        One row a clip: clip_id ("BAUM-2/S001_001": unique across corpora), corpus, subject ("BAUM-1/S001": one person
+        in BAUM-1a and BAUM-1s is one subject, S001 of BAUM-2 another), emotion (one of `EMOTIONS`), source_label,
+        path (of a file, or of a part of one: `video.split_path`), condition ("plain" or "mask"), split_group (whoever
+        must stay on one side of a split; the subject), note (where an annotation's code disagrees with its word, and
+        the like; empty otherwise). Sorted by clip_id.
+    excluded
+        One row a clip or annotation that could not be used: corpus, clip_id, path, source_label, reason.
+
+    Raises
+    ------
+    DataError
+        A folder or an annotation sheet is missing or unreadable, or nothing usable was found.
+    ValueError
+        `corpora` names an unknown corpus.
+    """
+    unknown = sorted(set(corpora or ()) - set(CORPORA))
+    if unknown:
+        raise ValueError(f"unknown corpora {unknown}; choose from {sorted(CORPORA)}")
+    sources = data_sources(data)
+    for name in corpora or ():
+        if name not in sources:
+            problem = f"{name} is not here; there are {[*sources]}"
+            raise DataError(data, problem, f"Expected this layout:\n{CORPORA[name].layout}")
+    chosen = corpora or [name for name in sources if name != "own"]
+    if not chosen:
+        raise DataError(data, "only own recordings are here", "Name a corpus to train on as well.")
+
+    rows = pd.concat([CORPORA[name].read(sources[name]) for name in chosen], ignore_index=True)
+    rows = rows.sort_values("clip_id", kind="stable", ignore_index=True)
+    usable = rows["reason"] == ""
+    clips = rows.loc[usable, CLIP_COLUMNS].reset_index(drop=True)
+    excluded = rows.loc[~usable, EXCLUDED_COLUMNS].reset_index(drop=True)
+    if clips.empty:
+        reasons = excluded["reason"].value_counts().to_dict()
+        layouts = "\n".join(CORPORA[name].layout for name in chosen)
+        raise DataError(data, f"no usable clip; excluded {reasons}", f"Expected this layout:\n{layouts}")
+    return clips, excluded
