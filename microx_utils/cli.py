@@ -5,6 +5,7 @@ import importlib.metadata
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from microx_utils import paths
 from microx_utils.errors import DataError
@@ -124,17 +125,31 @@ def _jobs(text: str) -> int:
     return _whole_number(text, least=1)
 
 
+class _Data(argparse.Action):
+    """Joins repeated --data options to the one text that `corpora.data_sources` reads."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
+        given = getattr(namespace, "_given_data", [])
+        given.append(values)
+        namespace._given_data = given
+        namespace.data = ",".join(given)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
     parser = argparse.ArgumentParser(prog="microx", description="MicroX emotion recognition as a course.")
     parser.add_argument("--version", action="version", version=f"microx {importlib.metadata.version('microx-utils')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
+    def add_data_option(command: argparse.ArgumentParser) -> None:
+        text = (
+            '"sample" (default), a folder with BAUM-1 and BAUM-2, or a corpus as NAME or NAME=FOLDER; may be repeated'
+        )
+        command.add_argument("--data", action=_Data, default="sample", metavar="WHICH", help=text)
+
     def add_run_options(command: argparse.ArgumentParser) -> None:
         command.add_argument("--profile", choices=PROFILES, default="class", help="how much work (default: class)")
-        command.add_argument(
-            "--data", default="sample", help='"sample" (default) or a folder laid out as data/README.md says'
-        )
+        add_data_option(command)
 
     run = commands.add_parser(
         "figures", help="run the notebooks and write figures/", description=figures_command.__doc__

@@ -11,7 +11,7 @@ from IPython.core.getipython import get_ipython
 from microx_utils import figures, ledger, paper, paths, training
 from microx_utils.claims import claim_row
 from microx_utils.components import Style
-from microx_utils.corpora import load_clips
+from microx_utils.corpora import data_sources, load_clips, resolve_data
 from microx_utils.experiments import load_experiment
 from microx_utils.manifest import Notebook, load_course
 from microx_utils.profiles import Profile, get_profile, select_clips, select_own
@@ -47,6 +47,11 @@ class Lesson:
         """What to call the data in a sentence or a caption: "rendered sample", or the folder's name."""
         name = figures.data_name(self.data)
         return f"rendered {name}" if figures.is_rendered(self.data) else name
+
+    @property
+    def has_own(self) -> bool:
+        """Whether own recordings (section V.F) belong to the lesson's data."""
+        return "own" in data_sources(self.data)
 
     def crops(self, *, own: bool = False, style: Style | None = None) -> CropStore:
         """Return the crops of the lesson's data at the profile's size; made once, then read from the cache.
@@ -253,7 +258,7 @@ def open_lesson(notebook: str, *, profile: str = "class", data: str = "sample", 
     profile
         How much work: "smoke", "class" or "paper".
     data
-        "sample", or a folder laid out as data/README.md says.
+        "sample", a folder, or corpora by name: see `corpora`.
     seed
         From 0 up; the source of all randomness in the notebook.
 
@@ -268,9 +273,8 @@ def open_lesson(notebook: str, *, profile: str = "class", data: str = "sample", 
     chosen = get_profile(profile)
     if type(seed) is not int or seed < 0:
         raise ValueError(f"seed is {seed!r}; give a whole number from 0 up")
-    folder = figures.data_folder(data)
+    name = resolve_data(data)
     from microx_utils import plots  # draws, so it is slow to import
 
     plots.style()
-    name = data if data == "sample" else str(folder.resolve())
     return Lesson(entry, chosen, name, seed, figures.output_folder(profile, data, seed))

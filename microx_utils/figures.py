@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from microx_utils import cache, paths
+from microx_utils.corpora import data_sources, resolve_data
 from microx_utils.errors import DataError
 
 if TYPE_CHECKING:
@@ -23,40 +24,38 @@ SHORTEST_ALT = 20
 NAMED_PACKAGES = ("numpy", "matplotlib", "tensorflow", "keras", "opencv-python", "scikit-learn", "ai-edge-litert")
 
 
-def data_folder(data: str) -> Path:
-    """Return the folder that `data` names: "sample" or a path.
+def truth_folder(data: str) -> Path | None:
+    """Return the folder with the ground truth of a data set of rendered people; None if the people are real.
+
+    Own recordings don't count: a class's may stand beside rendered people.
 
     Raises
     ------
     DataError
-        There is no such folder; the message lists what there is.
+        The data set is not there.
     """
-    folder = paths.SAMPLE if data == "sample" else Path(data).expanduser()
-    if not folder.is_dir():
-        raw = paths.DATA / "raw"
-        there = sorted(str(child) for child in raw.iterdir() if child.is_dir()) if raw.is_dir() else []
-        problem = "no such data folder" if not folder.exists() else "a file, not a data folder"
-        remedy = (
-            'Run "microx data render" to make the sample'
-            if data == "sample"
-            else f'Choose "sample" or a folder that holds BAUM-1 or BAUM-2; data/raw holds {there or "nothing yet"}'
-        )
-        raise DataError(folder, problem, f"{remedy} (see data/README.md).")
-    return folder
+    sources = {name: folder for name, folder in data_sources(data).items() if name != "own"}
+    holders = {
+        next((place.resolve() for place in (folder, folder.parent) if (place / "truth.npz").is_file()), None)
+        for folder in sources.values()
+    }
+    return holders.pop() if len(holders) == 1 else None
 
 
 def is_rendered(data: str) -> bool:
-    """Return True if the data are rendered people: the sample, or a folder with ground truth as only it has."""
-    return data_name(data) == "sample" or (data_folder(data) / "truth.npz").is_file()
+    """Return True if the data are rendered people: the sample, or folders with ground truth as only it has."""
+    return truth_folder(data) is not None
 
 
 def data_name(data: str) -> str:
-    """Return a short name for file and folder names: "sample", or a folder's name with a key of its full path."""
-    folder = data_folder(data).resolve()
-    if folder == paths.SAMPLE.resolve():
-        return "sample"
-    key = hashlib.sha256(str(folder).encode()).hexdigest()[:6]  # two folders called "BAUM" are two data sets
-    return f"{re.sub(r'[^A-Za-z0-9_-]+', '-', folder.name) or 'data'}-{key}"
+    """Return a short name for file and folder names: "sample", or the data's name with a key of its full paths."""
+    text = resolve_data(data)
+    if text == "sample":
+        return text
+    folder = Path(text)
+    name = folder.name if folder.is_dir() else "+".join(data_sources(data))
+    key = hashlib.sha256(text.encode()).hexdigest()[:6]  # two folders called "BAUM" are two data sets
+    return f"{re.sub(r'[^A-Za-z0-9_+-]+', '-', name)[:60] or 'data'}-{key}"
 
 
 def output_folder(profile: str, data: str, seed: int = 0) -> Path:

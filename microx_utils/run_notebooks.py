@@ -22,6 +22,7 @@ from nbclient.exceptions import CellControlSignal
 from papermill.exceptions import PapermillException, PapermillExecutionError
 
 from microx_utils import cache, figures, paths
+from microx_utils.corpora import resolve_data
 from microx_utils.manifest import Course, Notebook, duration
 from microx_utils.pages import save_html, tidy_outputs
 from microx_utils.parallel import start_each
@@ -273,7 +274,7 @@ def run_course(
     if jobs < 1:
         raise ValueError(f"jobs is {jobs}; give at least 1")
     chosen = course.select(only)
-    where = data if data == "sample" else str(figures.data_folder(data).resolve())  # kernels run in another folder
+    where = resolve_data(data)  # kernels run in another folder
     parameters = {"profile": profile, "data": where, "seed": seed}
     problems = []
     for entry in chosen:

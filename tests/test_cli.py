@@ -51,6 +51,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, folder in {"FIGURES": "figures", "BUILD": "build", "NOTEBOOKS": "notebooks", "SAMPLE": "sample"}.items():
         (tmp_path / folder).mkdir()
         monkeypatch.setattr(paths, name, tmp_path / folder)
+    (tmp_path / "sample" / "BAUM-2").mkdir()
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     monkeypatch.setattr(manifest, "load_course", lambda: a_course("00_a", "01_b"))
     return tmp_path
@@ -110,3 +111,11 @@ def test_render_passes_folder_and_jobs_on(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert cli.main(["data", "render", str(tmp_path), "--jobs", "2"]) == 0
     assert cli.main(["data", "render"]) == 0
     assert calls == [(tmp_path, 2), (paths.SAMPLE, None)]
+
+
+def test_data_may_be_repeated() -> None:
+    parser = cli.build_parser()
+    assert parser.parse_args(["figures"]).data == "sample"
+    given = ["figures", "--data", "BAUM-1a=/a", "--data", "BAUM-2=/b"]
+    assert parser.parse_args(given).data == "BAUM-1a=/a,BAUM-2=/b"
+    assert parser.parse_args(given).data == "BAUM-1a=/a,BAUM-2=/b"  # nothing is kept from one parsing to the next

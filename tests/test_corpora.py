@@ -181,3 +181,26 @@ def test_any_other_word_is_refused(word):
     else:
         with pytest.raises(ValueError, match="unknown emotion label"):
             emotion_of(word)
+
+
+def test_data_names_corpora_and_folders(tmp_path, monkeypatch):
+    monkeypatch.setattr(corpora.paths, "DATA", tmp_path)
+    comma = tmp_path / "a,b = c"
+    for folder in (comma, tmp_path / "two", tmp_path / "raw" / "BAUM-1s"):
+        folder.mkdir(parents=True)
+    sources = corpora.data_sources(f"baum-1A={comma},BAUM-1s,own={tmp_path / 'two'}")
+    assert sources == {"BAUM-1a": comma, "BAUM-1s": tmp_path / "raw" / "BAUM-1s", "own": tmp_path / "two"}
+    assert list(corpora.data_sources("baum-1s")) == ["BAUM-1s"]
+    assert corpora.resolve_data("baum-1s") == f"BAUM-1s={(tmp_path / 'raw' / 'BAUM-1s').resolve()}"
+    with pytest.raises(DataError, match="given twice"):
+        corpora.data_sources(f"BAUM-2={comma},BAUM-2={comma}")
+    with pytest.raises(DataError, match=r"BAUM-2 is not here\. Expected this layout:\n +BAUM-2/"):
+        corpora.data_sources("BAUM-2=/nowhere")
+
+
+def test_joined_corpora_make_one_clip_table(baum1):
+    joined = f"BAUM-1a={baum1 / 'BAUM-1'},BAUM-1s={baum1 / 'BAUM-1'}"
+    for mine, theirs in zip(corpora.load_clips(joined), corpora.load_clips(baum1), strict=True):
+        pd.testing.assert_frame_equal(mine, theirs)
+    clips, _ = corpora.load_clips(f"BAUM-1s={baum1 / 'BAUM-1'}")
+    assert set(clips["corpus"]) == {"BAUM-1s"}

@@ -32,7 +32,7 @@ def whole() -> Course:
 def rendered(tmp_path: Path) -> Path:
     """A data folder that says of itself that it is rendered."""
     folder = tmp_path / "people"
-    folder.mkdir()
+    (folder / "BAUM-2").mkdir(parents=True)
     (folder / "truth.npz").touch()
     return folder
 
@@ -137,7 +137,7 @@ def test_open_lesson_lists_the_choices(rendered: Path, tmp_path: Path) -> None:
     for seed in (-1, 1.0, True, "0"):
         with pytest.raises(ValueError, match="whole number from 0 up"):
             open_lesson("06_evaluation", data=str(rendered), seed=seed)  # type: ignore[arg-type]
-    with pytest.raises(DataError, match=r'no such data folder\. Choose "sample" or a folder'):
+    with pytest.raises(DataError, match=r'no such data folder\. Choose "sample", a corpus by NAME=FOLDER'):
         open_lesson("06_evaluation", data=str(tmp_path / "nowhere"))
 
 

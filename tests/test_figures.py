@@ -1,6 +1,7 @@
 """figures/: one writer at a time, nothing half-written."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -52,7 +53,7 @@ def claim(**changes: Any) -> dict[str, Any]:
 def test_reference_folder_is_for_class_and_sample_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "SAMPLE", tmp_path / "sample")
     for name in ("sample", "BAUM", "elsewhere/BAUM"):
-        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "BAUM-2").mkdir(parents=True)
     assert figures.output_folder("class", "sample") == paths.FIGURES
     assert figures.output_folder("class", str(tmp_path / "sample")) == paths.FIGURES
     others = [
@@ -68,17 +69,30 @@ def test_reference_folder_is_for_class_and_sample_only(tmp_path: Path, monkeypat
 def test_rendered_data_is_known_by_its_ground_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "SAMPLE", tmp_path / "sample")
     for name in ("sample", "rendered", "BAUM"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "rendered" / "truth.npz").touch()
-    assert figures.is_rendered("sample")
-    assert figures.is_rendered(str(tmp_path / "rendered"))
+        (tmp_path / name / "BAUM-2").mkdir(parents=True)
+    for name in ("sample", "rendered"):
+        (tmp_path / name / "truth.npz").touch()
+    assert figures.truth_folder("sample") == tmp_path / "sample"
+    assert figures.truth_folder(str(tmp_path / "rendered")) == tmp_path / "rendered"
+    assert figures.truth_folder(f"BAUM-2={tmp_path / 'rendered' / 'BAUM-2'}") == tmp_path / "rendered"
     assert not figures.is_rendered(str(tmp_path / "BAUM"))
+    both = f"BAUM-2={tmp_path / 'BAUM' / 'BAUM-2'},BAUM-1a={tmp_path / 'rendered' / 'BAUM-2'}"
+    assert not figures.is_rendered(both)  # half of it has no truth
+
+
+def test_joined_corpora_have_a_name_of_their_own(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    named = figures.data_name(f"baum-1a={tmp_path / 'a'},BAUM-2={tmp_path / 'b'}")
+    assert re.fullmatch(r"BAUM-1a\+BAUM-2-[0-9a-f]{6}", named)
+    assert figures.data_name(f"BAUM-1A={tmp_path / 'b' / '..' / 'a'},baum-2={tmp_path / 'b'}") == named
+    assert figures.data_name(f"BAUM-1a={tmp_path / 'b'},BAUM-2={tmp_path / 'b'}") != named
 
 
 def test_data_must_be_a_folder(tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").touch()
     with pytest.raises(DataError, match="a file, not a data folder"):
-        figures.data_folder(str(tmp_path / "clip.mp4"))
+        figures.truth_folder(str(tmp_path / "clip.mp4"))
 
 
 def test_manifest_names_the_machine_once_and_forgets_unused_ones(tmp_path: Path) -> None:

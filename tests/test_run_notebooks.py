@@ -31,7 +31,7 @@ from microx_utils.run_notebooks import (
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     folder = tmp_path / "people"
-    folder.mkdir()
+    (folder / "BAUM-2").mkdir(parents=True)
     return folder
 
 

@@ -32,6 +32,7 @@ __all__ = [
     "data_sources",
     "load_clips",
     "read_own",
+    "resolve_data",
 ]
 
 CORPORA: dict[str, Corpus] = {corpus.name: corpus for corpus in (*baum.CORPORA, own.CORPUS)}
@@ -49,29 +50,40 @@ def data_sources(data: str | PathLike[str]) -> dict[str, Path]:
     DataError
         A folder is missing, a common folder holds no corpus, or a name is no corpus's.
     """
-    text = str(data)
-    names = "|".join(map(re.escape, CORPORA))
-    if re.match(rf"({names})=", text, re.IGNORECASE):
-        sources = {}
-        for part in re.split(rf",(?=(?:{names})=)", text, flags=re.IGNORECASE):
-            name, folder = part.split("=", 1)
-            name = _corpus_named(name)
-            if name in sources:
-                raise DataError(folder, f"{name} is given twice", "Name each corpus once.")
-            sources[name] = Path(folder).expanduser()
-    elif text.lower() in map(str.lower, CORPORA):
-        name = _corpus_named(text)
-        sources = {name: paths.DATA / "raw" / name}
-    else:
-        return _common_folder(paths.SAMPLE if text == "sample" else Path(text).expanduser())
+    parts = _named_parts(str(data))
+    if not parts:
+        return _common_folder(paths.SAMPLE if str(data) == "sample" else Path(data).expanduser())
+    sources: dict[str, Path] = {}
+    for part in parts:
+        given, equals, where = part.partition("=")
+        name = next(known for known in CORPORA if known.lower() == given.lower())
+        if name in sources:
+            raise DataError(where or name, f"{name} is given twice", "Name each corpus once.")
+        sources[name] = Path(where).expanduser() if equals else paths.DATA / "raw" / name
     for name, folder in sources.items():
         if not folder.is_dir():
             raise DataError(folder, f"{name} is not here", f"Expected this layout:\n{CORPORA[name].layout}")
     return sources
 
 
-def _corpus_named(name: str) -> str:
-    return next(known for known in CORPORA if known.lower() == name.lower())
+def _named_parts(text: str) -> list[str]:
+    """Return the parts NAME or NAME=FOLDER of `data`; none if it is "sample" or one folder for all."""
+    names = "|".join(map(re.escape, CORPORA))
+    if not re.match(rf"({names})(=|,|$)", text, re.IGNORECASE):
+        return []
+    return re.split(rf",(?=(?:{names})(?:=|,|$))", text, flags=re.IGNORECASE)  # a comma in a path splits nothing
+
+
+def resolve_data(data: str | PathLike[str]) -> str:
+    """Return `data` with full paths, so that it means the same from any working folder; "sample" stays that word.
+
+    Raises DataError as `data_sources` does.
+    """
+    text, sources = str(data), data_sources(data)
+    if _named_parts(text):
+        return ",".join(f"{name}={folder.resolve()}" for name, folder in sources.items())
+    folder = paths.SAMPLE if text == "sample" else Path(text).expanduser()
+    return "sample" if folder.resolve() == paths.SAMPLE.resolve() else str(folder.resolve())
 
 
 def _common_folder(root: Path) -> dict[str, Path]:
@@ -90,10 +102,7 @@ def _common_folder(root: Path) -> dict[str, Path]:
     sources = {name: root / folder for name, folder in FOLDERS.items() if _present(name, root / folder)}
     if not sources:
         found = sorted(path.name for path in root.iterdir())[:12]
-        layouts = "\n".join(CORPORA[name].layout for name in BAUM)
-        remedy = (
-            f"Expected this layout:\n{layouts}\nFor another corpus say which: NAME={root}, NAME one of {[*CORPORA]}."
-        )
+        remedy = f"{layout}\nFor another corpus say which: NAME={root}, one of {[*CORPORA]}."
         raise DataError(root, f"no corpus found; the folder holds {found}", remedy)
     return sources
 
