@@ -21,13 +21,29 @@ LABEL_TO_EMOTION = {
     "fearful": "fear",
     "happiness": "happy",
     "happy": "happy",
+    "joy": "happy",
+    "amusement": "happy",  # Belfast's word for what a comic film or task brought about: smiles and laughter
+    "excited": "happy",  # IEMOCAP's; nearly all published results on it count excitement as happiness
     "sadness": "sad",
     "sad": "sad",
 }
 """Source word (lower case) -> class. The paper merges "following BAUM-2", contempt and disgust together."""
 
-UNMAPPED_LABELS = ("boredom", "bothered", "concentrating", "interest", "thinking", "unsure")
-"""BAUM-1's mental states. The paper does not say what became of them; here they are listed as excluded."""
+UNMAPPED_LABELS = (
+    # BAUM-1's mental states: the paper does not say what became of them
+    "boredom",
+    "bothered",
+    "concentrating",
+    "interest",
+    "thinking",
+    "unsure",
+    "calm",  # RAVDESS acts it beside neutral, as a second and mildly pleasant baseline: neither neutral nor happy
+    "frustration",  # IEMOCAP and Belfast; raters tell it from anger, and none of the seven classes is near otherwise
+    "frustrated",
+    "other",  # IEMOCAP: an emotion outside its list
+    "no agreement",  # IEMOCAP's xxx: no label had a majority
+)
+"""Words of the corpora that are none of the seven classes: clips with them are listed as excluded."""
 
 
 def emotion_of(label: str) -> str | None:

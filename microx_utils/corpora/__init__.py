@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from microx_utils import paths
-from microx_utils.corpora import baum, own
+from microx_utils.corpora import baum, belfast, crema_d, enterface, iemocap, mmi, own, ravdess
 from microx_utils.corpora.own import read_own
 from microx_utils.corpora.table import CLIP_COLUMNS, EXCLUDED_COLUMNS, ROW_COLUMNS, VIDEO_SUFFIXES, Corpus
 from microx_utils.errors import DataError
@@ -35,7 +35,8 @@ __all__ = [
     "resolve_data",
 ]
 
-CORPORA: dict[str, Corpus] = {corpus.name: corpus for corpus in (*baum.CORPORA, own.CORPUS)}
+_OTHERS = (ravdess.CORPUS, crema_d.CORPUS, enterface.CORPUS, mmi.CORPUS, iemocap.CORPUS, belfast.CORPUS)
+CORPORA: dict[str, Corpus] = {corpus.name: corpus for corpus in (*baum.CORPORA, *_OTHERS, own.CORPUS)}
 """Every corpus that can be read, by name."""
 
 FOLDERS = {"BAUM-1a": "BAUM-1", "BAUM-1s": "BAUM-1", "BAUM-2": "BAUM-2", "own": "own"}

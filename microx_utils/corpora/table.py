@@ -1,6 +1,7 @@
 """What every corpus reader shares: the clip table's columns, a row of it, and the walk over a folder's videos."""
 
-from collections.abc import Callable, Iterator
+import csv
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,8 +74,12 @@ def clip_row(
     group: str = "",
     reason: str = "",
     note: str = "",
+    split_group: str = "",
 ) -> dict[str, str]:
-    """Return one row: a clip, or with a `reason` what can't be used. `group` is the corpora that share their people."""
+    """Return one row: a clip, or with a `reason` what can't be used. `group` is the corpora that share their people.
+
+    `split_group` is the subject unless it is given (as "Ses01", say, where two people are filmed together).
+    """
     person = f"{group}/{subject}"
     return {
         "clip_id": f"{corpus}/{clip_id}",
@@ -84,7 +89,7 @@ def clip_row(
         "source_label": label,
         "path": str(path) if path else "",
         "condition": condition,
-        "split_group": person,
+        "split_group": f"{group}/{split_group}" if split_group else person,
         "reason": reason,
         "note": note,
     }
@@ -106,3 +111,96 @@ def only_file(folder: Path, name: str) -> Path:
     raise DataError(
         folder / name, f"the annotation sheet is missing; the folder holds {found}", "Copy it from the archive."
     )
+
+
+def wrong_folder(folder: Path, name: str, layout: str) -> DataError:
+    """Return the error for a folder in which nothing looks like the corpus: what was expected and what was found."""
+    remedy = f"Expected this layout:\n{layout}"
+    if not folder.is_dir():
+        return DataError(folder, f"{name} is not here: no such folder", remedy)
+    found = sorted(path.name for path in folder.iterdir())[:12]
+    deeper = next((path for path in sorted(folder.rglob("*/*")) if path.is_file()), None)
+    example = f", for instance {deeper.relative_to(folder).as_posix()}" if deeper else ""
+    return DataError(folder, f"this folder is not {name}; it holds {found or 'nothing'}{example}", remedy)
+
+
+def not_a_video(path: Path) -> str:
+    """Return why a file can't be a video, as far as its first bytes tell; "" if it may be one."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(24)
+    except OSError as error:
+        return f"the file can't be read ({error.strerror})"
+    if start.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer, not the video: run `git lfs pull`"
+    return "" if start else "the file is empty"
+
+
+def one_of(files: Sequence[Path]) -> list[tuple[Path, str]]:
+    """Return (file, reason) for files of one and the same take, the one to use first.
+
+    Earlier files are preferred, but not one that is no video at all. Only the file to use has an empty reason.
+    """
+    reasons = {path: not_a_video(path) for path in files}
+    first, *others = sorted(files, key=lambda path: bool(reasons[path]))
+    same = f"the same take as {first.parent.name}/{first.name}"
+    return [(first, reasons[first]), *((path, reasons[path] or same) for path in others)]
+
+
+LABEL_SHEET = "labels.csv"
+"""A plain table that a user may write where a corpus's own labels can't be told: columns file, subject, emotion."""
+
+
+def user_labels(folder: Path) -> dict[str, tuple[str, str, str]]:
+    """Return file -> (subject, emotion, reason) of a `labels.csv` in `folder`; empty if there is none.
+
+    `file` is a path below the folder or a bare name, in lower case with "/". `reason` says what is wrong with a row.
+
+    Raises
+    ------
+    DataError
+        The table can't be read or lacks a column.
+    """
+    sheet = next((path for path in sorted(folder.glob("*")) if path.name.lower() == LABEL_SHEET), None)
+    if sheet is None:
+        return {}
+    try:
+        lines = sheet.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    except OSError as error:
+        raise DataError(sheet, f"can't be read ({error.strerror})", "Make it readable, or take it away.") from error
+    separator = ";" if lines and ";" in lines[0] else ","  # some spreadsheets write semicolons
+    table = csv.DictReader(lines, delimiter=separator)
+    columns = {name.strip().lower(): name for name in table.fieldnames or ()}
+    if missing := [name for name in ("file", "subject", "emotion") if name not in columns]:
+        raise DataError(
+            sheet, f"lacks the columns {missing}; it has {[*columns]}", "Write file,subject,emotion on top."
+        )
+    labels: dict[str, tuple[str, str, str]] = {}
+    for row in table:
+        file, subject, emotion = ((row[columns[name]] or "").strip() for name in ("file", "subject", "emotion"))
+        file = file.replace("\\", "/").removeprefix("./").lower()
+        reason = "" if file and subject and emotion else f"a row of {LABEL_SHEET} lacks its file, subject or emotion"
+        if file in labels:
+            reason = f"two rows of {LABEL_SHEET} for one file"
+        labels[file] = (subject, emotion.lower(), reason)
+    return labels
+
+
+def user_label(
+    labels: dict[str, tuple[str, str, str]], folder: Path, path: Path
+) -> tuple[str, tuple[str, str, str] | None]:
+    """Return the row of `user_labels` for a file, and the row's key: by its path below `folder`, else by its name."""
+    for key in (path.relative_to(folder).as_posix().lower(), path.name.lower()):
+        if key in labels:
+            return key, labels[key]
+    return "", None
+
+
+def unused_labels(corpus: str, labels: dict[str, tuple[str, str, str]], used: set[str]) -> list[dict[str, str]]:
+    """Return exclusions for the rows of `user_labels` that no video has."""
+    reason = f"a row of {LABEL_SHEET} without a video"
+    return [
+        clip_row(corpus, key, subject, label, group=corpus, reason=fault or reason)
+        for key, (subject, label, fault) in labels.items()
+        if key not in used
+    ]

@@ -1,0 +1,122 @@
+"""Belfast Induced Natural Emotion Database: people react to tasks in the laboratory (Sneddon et al. 2012).
+
+Confirmed by the paper's abstract: recordings of mild to moderate reactions to induction tasks, with self-reports and
+ratings. Nothing public shows how the distributed files are named, and no public loader was found, so the layout is
+unverified. What is accepted: videos at any depth whose name, or else the nearest folder that does, holds one emotion
+or task (disgust, fear, surprise, amusement, frustration, anger, sadness, happiness, neutral, in any usual form) and a
+subject ("subject 12", "P012", "M07"). Every clip read that way says so in `note`. Numbers are taken to mean one
+person across sets: should two people share a number, they share a side of every split, which leaks nothing.
+
+Where names don't tell, write `labels.csv` with the columns file, subject, emotion into the corpus's folder; its rows
+win over the names. The label is then whatever you put there: the task, the self-report or the raters' word.
+"""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from microx_utils.corpora.table import (
+    LABEL_SHEET,
+    Corpus,
+    class_of,
+    clip_row,
+    clip_rows,
+    find_videos,
+    one_of,
+    unused_labels,
+    user_label,
+    user_labels,
+    wrong_folder,
+)
+
+STEMS = {
+    "disgust": "disgust",
+    "fear": "fear",
+    "surpris": "surprise",
+    "amus": "amusement",
+    "frustrat": "frustration",
+    "anger": "anger",
+    "angry": "anger",
+    "sad": "sadness",
+    "happ": "happiness",
+    "neutral": "neutral",
+}
+"""How a word begins -> label."""
+
+LAYOUT = """\
+    Belfast/Set1/Disgust/P012_disgust.avi    (unverified: a name or folder with an emotion, and one with a subject)
+    Belfast/labels.csv                       (file,subject,emotion; yours, where names don't tell)"""
+
+FROM_NAME = "label and subject are read from the name, whose form is unverified"
+
+
+def read_belfast(folder: Path) -> pd.DataFrame:
+    """Return clip rows of the Belfast Induced Natural Emotion Database."""
+    labels = user_labels(folder)
+    used: set[str] = set()
+    rows = []
+    known = bool(labels)
+    clips: dict[tuple[str, ...], list[Path]] = {}
+    for path in find_videos(folder):
+        clips.setdefault(path.relative_to(folder).with_suffix("").parts, []).append(path)
+    for parts, files in clips.items():
+        names = [*reversed(parts)]
+        words = next(filter(None, map(emotions_in, names)), [])
+        known = known or bool(words)
+        for path, repeated in one_of(files):
+            key, own = user_label(labels, folder, path)
+            if own:
+                used.add(key)
+                (subject, label, fault), note = own, ""
+            else:
+                subject = next(filter(None, map(subject_in, names)), "")
+                label, fault, note = words[0] if len(words) == 1 else "", "", FROM_NAME
+                if len(words) != 1:
+                    fault = f"the name holds {words or 'no emotion'}: write {LABEL_SHEET}"
+                elif not subject:
+                    fault = f"the name holds no subject: write {LABEL_SHEET}"
+            emotion, reason = class_of(label)
+            person = subject or "unknown"
+            row = clip_row("Belfast", "_".join(parts), person, label, emotion, path, group="Belfast", note=note)
+            rows.append(row | {"reason": repeated or fault or reason})
+    if not known:
+        raise wrong_folder(folder, "Belfast", LAYOUT)
+    return clip_rows(rows + unused_labels("Belfast", labels, used))
+
+
+def emotions_in(name: str) -> list[str]:
+    """Return the labels whose words stand in a name, each once.
+
+    >>> emotions_in("P012_Disgusted"), emotions_in("S2 FearDisgust"), emotions_in("Set 1")
+    (['disgust'], ['fear', 'disgust'], [])
+    """
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)
+    found = [label for word in words for stem, label in STEMS.items() if word.lower().startswith(stem)]
+    return list(dict.fromkeys(found))
+
+
+def subject_in(name: str) -> str:
+    """Return the subject that a name tells, or "".
+
+    A single letter needs two digits, because S1 may as well be the first set.
+
+    >>> subject_in("Set1_P012_fear"), subject_in("subject 7"), subject_in("S1")
+    ('P12', 'P7', '')
+    """
+    match = re.search(r"(?<![a-z])(?:subject|subj|participant|person)[ _-]*0*([0-9]+)", name, re.IGNORECASE)
+    if match:
+        return f"P{match[1]}"
+    match = re.search(r"(?<![a-z])([psmf])[ _-]?(?=[0-9]{2})0*([0-9]+)", name, re.IGNORECASE)
+    return f"{match[1].upper()}{match[2]}" if match else ""
+
+
+CORPUS = Corpus(
+    "Belfast",
+    "people react to tasks in the laboratory: frustration, disgust, surprise, fear, amusement",
+    "free for research; a signed request; no redistribution",
+    "Queen's University Belfast, on request",
+    tuple(dict.fromkeys(STEMS.values())),
+    LAYOUT,
+    read_belfast,
+)
