@@ -85,7 +85,7 @@ class DlibTracker:
                 box = boxes[chosen]
                 self._last, self._lost = (_centre(box), float(box.width())), 0
                 self._points = self._locate(frame, box)
-                return TrackedFace(self._points.copy(), True, float(sigmoid(np.float64(scores[chosen]))))
+                return TrackedFace(self._points.copy(), True, float(sigmoid(np.array(scores[chosen]))))
         self._lost += 1
         return TrackedFace(self._points.copy(), False, 0.0)
 

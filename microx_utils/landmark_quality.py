@@ -440,7 +440,7 @@ def worst_clips(quality: pd.DataFrame, n: int) -> pd.DataFrame:
         ranked.append((rank, value, str(clip["clip_id"]), position, reason))
     ranked = sorted(ranked)[: max(0, n)]
     worst = quality.iloc[[position for *_, position, _ in ranked]].reset_index(drop=True)
-    worst.insert(worst.columns.get_loc("clip_id") + 1, "reason", [reason for *_, reason in ranked])
+    worst.insert(list(worst.columns).index("clip_id") + 1, "reason", [reason for *_, reason in ranked])
     return worst
 
 

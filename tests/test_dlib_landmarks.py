@@ -116,7 +116,7 @@ def test_rendered_clips_plain_and_masked(tracker: DlibTracker) -> None:
     for condition in ("plain", "mask"):
         path = OWN / "p01" / f"happy_{condition}_1.mp4"
         frames = list(iter_frames(path))
-        table = track_frames(frames, tracker=tracker)  # type: ignore[arg-type]
+        table = track_frames(frames, tracker=tracker)
         check_openface(table, path)  # the format of every backend
         share[condition] = success_array(table).mean()
         if condition == "plain":
@@ -131,7 +131,7 @@ def test_rendered_clips_plain_and_masked(tracker: DlibTracker) -> None:
 
 def test_tables_are_the_same_every_time(tracker: DlibTracker) -> None:
     frames = list(iter_frames(OWN / "p05" / "happy_plain_1.mp4"))[:8]
-    first, second = (track_frames(frames, tracker=which) for which in (tracker, DlibTracker()))  # type: ignore[arg-type]
+    first, second = (track_frames(frames, tracker=which) for which in (tracker, DlibTracker()))
     assert first.equals(second)
 
 
