@@ -26,7 +26,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from microx_utils.corpora.table import Corpus, class_of, clip_row, clip_rows, find_videos, one_of, wrong_folder
-from microx_utils.video import Cut
+from microx_utils.video import Cut, split_path
 
 EMOTIONS = {
     "ang": "anger",
@@ -70,21 +70,26 @@ def parse_line(line: str) -> Utterance | str:
     >>> parse_line("[6.2901 - 8.2357]\\tSes01F_impro01_M000\\tneu\\t[2.5, 2.5, 2.5]").side
     (50, 0, 50, 100)
     >>> parse_line("[8.2 - 6.3] Ses01F_impro01_F000 neu")
-    'the utterance ends (6.3 s) before it starts (8.2 s)'
+    'Ses01F_impro01_F000 ends (6.3 s) before it starts (8.2 s)'
     """
     match = _LINE.fullmatch(line.strip())
     named = match and _UTTERANCE.fullmatch(match[3])
     if match is None or named is None:
         return f"not a line of the form [start - end] utterance label: {line.strip()[:60]!r}"
-    try:
-        start, end = float(match[1]), float(match[2])
-    except ValueError:
-        return f"the times {match[1]!r} and {match[2]!r} are no numbers"
-    if end <= start:
-        return f"the utterance ends ({end:g} s) before it starts ({start:g} s)"
     dialog, session, wearer, speaker = named.groups()
+    side = LEFT if speaker == wearer else RIGHT
+    try:
+        start, end = (round(float(time), 4) for time in match.group(1, 2))
+        if end <= start:
+            return f"{match[3]} ends ({end:g} s) before it starts ({start:g} s)"
+        # a path holds six digits of a time, and what they leave must still be a part of a video
+        _, part = split_path(f"x.avi{Cut(start, end, side).fragment}")
+    except ValueError:
+        part = None
+    if part is None:
+        return f"{match[3]} has times that make no sense: {match[1][:20]} to {match[2][:20]}"
     word = EMOTIONS.get(match[4].lower(), match[4].lower())
-    return Utterance(match[3], dialog, session, speaker, LEFT if speaker == wearer else RIGHT, start, end, word)
+    return Utterance(match[3], dialog, session, speaker, side, start, end, word)
 
 
 def read_iemocap(folder: Path) -> pd.DataFrame:
