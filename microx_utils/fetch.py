@@ -191,6 +191,9 @@ def _sweep(to: Path, store: Path) -> None:
 
 def _wanted(folder: Path, archive: Archive, say: Callable[[str], object]) -> bool:
     """Tell whether an actor has to be fetched, and say why not."""
+    nested = folder.parent / Path(archive.name).stem  # some programs unpack an archive into a folder of its name
+    if nested.is_dir() and not folder.exists():
+        folder = nested
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return True
     try:

@@ -214,14 +214,17 @@ def test_a_damaged_folder_is_fetched_anew(run: Fetch, harm: str) -> None:
     assert content(run.to) == actor_clips(1)
 
 
-def test_what_the_reader_put_there_is_never_deleted(run: Fetch) -> None:
-    own = run.to / "Actor_01" / "mine.mp4"
+@pytest.mark.parametrize("name", ["Actor_01", "Video_Speech_Actor_01/Actor_01"])
+def test_what_was_unpacked_by_hand_is_left_alone(run: Fetch, name: str) -> None:
+    own = run.to / name / "mine.mp4"
     own.parent.mkdir(parents=True)
     own.write_bytes(b"mine")
     run(1)
     assert "not unpacked by this command, so left as it is" in run.said[0]
-    assert content(run.to) == {"Actor_01/mine.mp4": b"mine"}
+    assert content(run.to) == {f"{name}/mine.mp4": b"mine"}
 
+
+def test_what_was_added_to_a_folder_is_never_deleted(run: Fetch) -> None:
     run(2)
     next((run.to / "Actor_02").glob("*.mp4")).unlink()
     (run.to / "Actor_02" / "notes.txt").write_text("mine too")
