@@ -1,4 +1,4 @@
-"""MMI: about 75 people show single muscle actions and the six expressions, filmed from the front and the side.
+"""MMI: over 50 people show single muscle actions and the six expressions, filmed from the front and the side.
 
 Layout: `Sessions/2/S001-002.avi` (subject 1, clip 2), with `S001-002.xml` beside it, which holds
 `<Metatag Name="Emotion" Value="4"/>` where an expression was asked for, and `session.xml`, whose `<track view="0">`
@@ -126,7 +126,7 @@ def camera_view(video: Path) -> str:
 
 CORPUS = Corpus(
     "MMI",
-    "about 75 people show muscle actions and six expressions on request, 720 by 576 pixels, 24 a second",
+    "over 50 people show muscle actions and six expressions on request, 720 by 576 pixels, 24 a second",
     "free for research; a signed licence agreement; no redistribution",
     "mmifacedb.eu, on request",
     tuple(EMOTIONS.values()),
