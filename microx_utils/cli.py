@@ -1,15 +1,17 @@
-"""The command `microx`: figures, gallery, data render, doctor. Each imports what it needs when it is called."""
+"""The command `microx`; each of its sub-commands imports what it needs when it is called."""
 
 import argparse
 import importlib.metadata
+import shlex
+import os
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from microx_utils import paths
+from microx_utils import backends, paths
 from microx_utils.errors import DataError
-from microx_utils.profiles import PROFILES
+from microx_utils.profiles import PROFILES, get_profile
 
 
 def figures_command(arguments: argparse.Namespace) -> int:
@@ -61,6 +63,39 @@ def figures_command(arguments: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
+def preprocess_command(arguments: argparse.Namespace) -> int:
+    """Find landmarks and cut crops of a whole data set, here or on a Dask cluster; a stopped run goes on."""
+    from microx_utils import stages
+    from microx_utils.parallel import cluster
+
+    started = time.perf_counter()
+    with cluster(arguments.scheduler):
+        stores = stages.preprocess(arguments.data, get_profile(arguments.profile), jobs=arguments.jobs)
+    for name, store in stores.items():
+        people = store.clips["subject"].nunique()
+        print(f"{name}: {len(store.clips)} clips of {people} people, {len(store.crops):,} frames; store {store.key}")
+        for reason, count in store.excluded["reason"].value_counts().items():
+            print(f"  left out: {count} x {reason}")
+    print(f"Preprocessed in {time.perf_counter() - started:.0f} s.")
+    return 0
+
+
+def train_command(arguments: argparse.Namespace) -> int:
+    """Train rows of experiments.toml, several at a time on a Dask cluster; notebooks then find the runs cached."""
+    from microx_utils import stages
+    from microx_utils.parallel import cluster
+
+    profile, seeds = get_profile(arguments.profile), range(arguments.seed, arguments.seed + arguments.seeds)
+    try:
+        with cluster(arguments.scheduler):
+            stages.preprocess(arguments.data, profile)
+            table = stages.train_rows(arguments.rows, arguments.data, profile, seeds=seeds)
+    except ValueError as error:
+        return _refuse(error)
+    print(table.to_string(index=False))
+    return int((table["problem"] != "").any())
+
+
 def gallery_command(arguments: argparse.Namespace) -> int:
     """Rebuild the generated pages and the notebooks' time lines, without running anything."""
     from microx_utils import figures
@@ -101,6 +136,38 @@ def render_command(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def fetch_command(arguments: argparse.Namespace) -> int:
+    """Fetch RAVDESS's speech videos from Zenodo, about 0.5 GiB an actor; what is there already is not fetched again."""
+    from microx_utils import fetch
+
+    folder = arguments.to or paths.DATA / "raw" / "RAVDESS"
+    try:
+        actors = fetch.fetch_ravdess(
+            arguments.actors,
+            folder,
+            keep_archives=arguments.keep_archives,
+            say=lambda line: print(line, flush=True),
+        )
+    except KeyboardInterrupt:
+        print("microx: interrupted; what has arrived is kept, and the same command goes on from there", file=sys.stderr)
+        return 130
+    data = "RAVDESS" if arguments.to is None else f"RAVDESS={folder.resolve()}"
+    archives = "kept in archives/" if arguments.keep_archives else "deleted after unpacking (--keep-archives keeps them)"
+    print(
+        f"\n{len(actors)} actor{'s' * (len(actors) != 1)} in {_short(folder)}; archives are {archives}.\n"
+        f"Licence: {fetch.LICENCE}.\nPlease cite: {fetch.CITATION}\n\nUse it: make figures DATA={shlex.quote(data)}"
+    )
+    return 0
+
+
+def list_command(arguments: argparse.Namespace) -> int:
+    """List every corpus: what it is, its licence, how to get it, whether it is here, and its clips of each class."""
+    from microx_utils import data_list
+
+    print(data_list.describe(data_list.list_corpora(arguments.data)))
+    return 0
+
+
 def doctor_command(arguments: argparse.Namespace) -> int:
     """Print what this machine has and lacks."""
     from microx_utils import doctor
@@ -123,6 +190,15 @@ def _seed(text: str) -> int:
 
 def _jobs(text: str) -> int:
     return _whole_number(text, least=1)
+
+
+def _actors(text: str) -> tuple[int, ...]:
+    from microx_utils.fetch import parse_actors
+
+    try:
+        return parse_actors(text)
+    except ValueError as error:  # argparse would drop what it says
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 class _Data(argparse.Action):
@@ -150,6 +226,17 @@ def build_parser() -> argparse.ArgumentParser:
     def add_run_options(command: argparse.ArgumentParser) -> None:
         command.add_argument("--profile", choices=PROFILES, default="class", help="how much work (default: class)")
         add_data_option(command)
+        command.add_argument(
+            "--landmarks",
+            choices=backends.BACKENDS,
+            help="which program finds the landmarks (default: litert, or as set in "
+            "the environment variable MICROX_LANDMARKS)",
+        )
+
+    def add_scheduler_option(command: argparse.ArgumentParser) -> None:
+        command.add_argument(
+            "--scheduler", metavar="ADDRESS", help="a Dask cluster's, such as tcp://host:8786 (default: this machine)"
+        )
 
     run = commands.add_parser(
         "figures", help="run the notebooks and write figures/", description=figures_command.__doc__
@@ -162,17 +249,46 @@ def build_parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(function=figures_command)
 
+    preprocess = commands.add_parser(
+        "preprocess", help="landmarks and crops of a whole data set", description=preprocess_command.__doc__
+    )
+    add_run_options(preprocess)
+    preprocess.add_argument("--jobs", type=_jobs, default=None, help="processes (default: one a core)")
+    add_scheduler_option(preprocess)
+    preprocess.set_defaults(function=preprocess_command)
+
+    train = commands.add_parser("train", help="train rows of experiments.toml", description=train_command.__doc__)
+    train.add_argument("rows", nargs="+", metavar="ROW", help="such as table1_microx")
+    add_run_options(train)
+    train.add_argument("--seed", type=_seed, default=0, help="the first seed (default: 0)")
+    train.add_argument(
+        "--seeds", type=_jobs, default=1, help="how many seeds, each another fold of people (default: 1)"
+    )
+    add_scheduler_option(train)
+    train.set_defaults(function=train_command)
+
     gallery = commands.add_parser("gallery", help="rebuild the generated pages", description=gallery_command.__doc__)
     add_run_options(gallery)
     gallery.set_defaults(function=gallery_command)
 
-    data = commands.add_parser("data", help="make the sample data").add_subparsers(required=True, metavar="ACTION")
+    data = commands.add_parser("data", help="make, fetch or list data").add_subparsers(required=True, metavar="ACTION")
     render = data.add_parser("render", help="render the sample's clips", description=render_command.__doc__)
     render.add_argument(
         "folder", nargs="?", type=Path, default=paths.SAMPLE, metavar="FOLDER", help="where to (default: data/sample)"
     )
     render.add_argument("--jobs", type=_jobs, default=None, help="processes (default: one a core)")
     render.set_defaults(function=render_command)
+    fetch = data.add_parser("fetch", help="fetch a corpus that is free to fetch", description=fetch_command.__doc__)
+    fetch.add_argument("corpus", type=str.lower, choices=["ravdess"], help="which corpus")
+    fetch.add_argument("--actors", type=_actors, default="1-24", metavar="1-4,7", help="which actors (default: all 24)")
+    fetch.add_argument("--to", type=Path, metavar="FOLDER", help="where to (default: data/raw/RAVDESS)")
+    fetch.add_argument("--keep-archives", action="store_true", help="keep the zip files after unpacking")
+    fetch.set_defaults(function=fetch_command)
+    listing = data.add_parser("list", help="every corpus, and which are here", description=list_command.__doc__)
+    listing.add_argument(
+        "--data", action=_Data, metavar="WHICH", help="more places to look in, as for `microx figures`; may be repeated"
+    )
+    listing.set_defaults(function=list_command)
 
     check = commands.add_parser("doctor", help="what this machine has and lacks", description=doctor_command.__doc__)
     check.set_defaults(function=doctor_command)
@@ -182,6 +298,8 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; return 0, 1 if something failed, or 2 if the request can't be carried out."""
     arguments = build_parser().parse_args(argv)
+    if getattr(arguments, "landmarks", None):
+        os.environ[backends.VARIABLE] = arguments.landmarks  # notebooks' kernels inherit it
     try:
         return arguments.function(arguments)
     except DataError as error:

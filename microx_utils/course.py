@@ -3,19 +3,17 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from IPython.core.getipython import get_ipython
 
-from microx_utils import figures, ledger, paper, paths, training
+from microx_utils import figures, ledger, paper, paths, stages
 from microx_utils.claims import claim_row
 from microx_utils.components import Style
-from microx_utils.corpora import data_sources, load_clips, resolve_data
-from microx_utils.experiments import load_experiment
+from microx_utils.corpora import data_sources, resolve_data
 from microx_utils.manifest import Notebook, load_course
-from microx_utils.profiles import Profile, get_profile, select_clips, select_own
-from microx_utils.segments import CropStore, crop_store
+from microx_utils.profiles import Profile, get_profile
+from microx_utils.segments import CropStore
 from microx_utils.training import Run
 
 if TYPE_CHECKING:
@@ -63,7 +61,7 @@ class Lesson:
         style
             "aligned" or "published"; the profile's, unless given.
         """
-        return _crops(_clips(self, own=own), self.profile, style)
+        return stages.crops_of(self.data, self.profile, own=own, style=style)
 
     def train(self, name: str, *, seed: int | None = None) -> Run:
         """Return the run of a row of experiments.toml on the lesson's data; trained once, then read from the cache.
@@ -75,11 +73,7 @@ class Lesson:
         seed
             Another division of the people and other first weights than the lesson's.
         """
-        experiment = load_experiment(name, self.profile, seed=self.seed if seed is None else seed)
-        clips = _clips(self, own=False)
-        if experiment.own_people != "none":
-            clips = pd.concat([clips, _clips(self, own=True)], ignore_index=True)
-        return training.run(experiment, _crops(clips, self.profile, cast(Style, experiment.crop_style)))
+        return stages.train_row(name, self.data, self.profile, seed=self.seed if seed is None else seed)
 
     @property
     def seeds(self) -> range:
@@ -214,17 +208,6 @@ def _running_cell(notebook: str) -> str | None:
     running = shell.history_manager.input_hist_raw[-1].strip()
     cells = json.loads((paths.NOTEBOOKS / f"{notebook}.ipynb").read_text(encoding="utf-8"))["cells"]
     return next((cell["id"] for cell in cells if "".join(cell["source"]).strip() == running), None)
-
-
-def _clips(lesson: Lesson, *, own: bool) -> pd.DataFrame:
-    if own:
-        return select_own(load_clips(lesson.data, corpora=["own"])[0], lesson.profile)
-    return select_clips(load_clips(lesson.data)[0], lesson.profile)
-
-
-def _crops(clips: pd.DataFrame, profile: Profile, style: Style | None) -> CropStore:
-    style = style or cast(Style, profile.crop_style)
-    return crop_store(clips, size=profile.crop_size, style=style, max_frames=profile.max_frames)
 
 
 def _figure_title(name: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from microx_utils import cache, paths
+from microx_utils.backends import chosen_backend
 from microx_utils.corpora import data_sources, resolve_data
 from microx_utils.errors import DataError
 
@@ -60,10 +61,11 @@ def data_name(data: str) -> str:
 
 def output_folder(profile: str, data: str, seed: int = 0) -> Path:
     """Return where figures go: figures/ for the reference (class, sample, seed 0), else a folder of figures/runs/."""
-    name = data_name(data)
-    if (profile, name, seed) == ("class", "sample", 0):
+    name, backend = data_name(data), chosen_backend()
+    if (profile, name, seed, backend) == ("class", "sample", 0, "litert"):
         return paths.FIGURES
-    return paths.FIGURES / "runs" / (f"{profile}-{name}" + (f"-seed{seed}" if seed else ""))
+    more = (f"-seed{seed}" if seed else "") + (f"-{backend}" if backend != "litert" else "")
+    return paths.FIGURES / "runs" / f"{profile}-{name}{more}"
 
 
 def machine() -> dict[str, Any]:

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from microx_utils import cache, paths
+from microx_utils.backends import chosen_backend
 from microx_utils.components import COMPONENTS, Style, component_available, crop_components
 from microx_utils.corpora import EXCLUDED_COLUMNS
 from microx_utils.errors import DataError
-from microx_utils.landmarks import backend_key, chosen_backend, clip_landmarks
+from microx_utils.landmarks import backend_key, clip_landmarks
 from microx_utils.openface import landmark_array, success_array
 from microx_utils.parallel import run_parallel
 from microx_utils.video import iter_frames, video_key
@@ -87,7 +88,7 @@ def crop_store(
     max_frames
         Use only a clip's first frames at 30 fps (the authors' code used 40); None or 0 uses all.
     backend
-        The landmark backend; None is the one that `landmarks.chosen_backend` names.
+        The landmark backend; None is the one that `backends.chosen_backend` names.
     jobs
         Processes to run; None takes one for each processor.
 

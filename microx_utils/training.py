@@ -132,8 +132,8 @@ def run(
 
 
 def one_at_a_time(runs: Path) -> AbstractContextManager[None]:
-    """Hold the lock of a folder of runs under which networks are trained: two at once would spoil both's seconds."""
-    return caching.lock(runs / "training")
+    """Hold this machine's lock under which networks are trained: two at once would spoil both's seconds."""
+    return caching.lock(runs / f"training-{platform.node()}")
 
 
 def _open_run(experiment: Experiment, key: str, folder: Path) -> Run:

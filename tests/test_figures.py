@@ -62,7 +62,9 @@ def test_reference_folder_is_for_class_and_sample_only(tmp_path: Path, monkeypat
         figures.output_folder("class", str(tmp_path / "BAUM")),
         figures.output_folder("class", str(tmp_path / "elsewhere" / "BAUM")),
     ]
-    assert len(set(others)) == 4
+    monkeypatch.setenv("MICROX_LANDMARKS", "dlib")
+    others.append(figures.output_folder("class", "sample"))
+    assert len(set(others)) == 5
     assert all(folder.parent == paths.FIGURES / "runs" for folder in others)
 
 
