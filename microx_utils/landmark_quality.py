@@ -174,8 +174,8 @@ def compare_backends(
     -------
     DataFrame
         One row a backend and condition: `backend`, `condition`, `clips` (how many had landmarks; a backend of imported
-        tables may lack some), `people`, `found` (share of frames with success, 0-1), then the errors of REGIONS in %
-        of the outer-eye-corner distance, and `jitter` in px: by how much the points' errors change from one stored
+        tables may lack some, or all), `people`, `found` (share of frames with success, 0-1), then the errors of REGIONS
+        in % of the outer-eye-corner distance, and `jitter` in px: by how much the points' errors change from one stored
         frame to the next, which is the points' motion less the true motion (the stored truth itself is rounded to
         1/16 px, which adds about 0.03). NaN where no frame counts. Under a mask the truth is that of the face beneath.
 
@@ -197,20 +197,19 @@ def compare_backends(
             clip = about[k % len(about)]
             labels = {"backend": backends[k // len(about)], "clip": k % len(about), "row": table.index}
             frames.append(table.assign(**labels, condition=clip["condition"], person=clip["split_group"]))
-    values = ["found", *REGIONS, "jitter"]
-    columns = ["backend", "condition", "clips", "people", *values]
+    groups, values = ["backend", "condition"], ["found", *REGIONS, "jitter"]
+    rows = pd.MultiIndex.from_product([backends, clips["condition"].unique()], names=groups)
     if not frames:
-        return pd.DataFrame(columns=columns)
+        nothing = pd.DataFrame(np.nan, index=rows, columns=values).reset_index()
+        return nothing.assign(clips=0, people=0)[[*groups, "clips", "people", *values]]
     each = pd.concat(frames, ignore_index=True)
     if common:
         by_all = each.groupby(["clip", "row"])["found"].transform("sum") == len(backends)
         each.loc[~by_all, [*REGIONS, "jitter"]] = np.nan
-    groups = ["backend", "condition"]
-    result = each.groupby([*groups, "person"])[values].mean().groupby(groups).mean().reset_index()
-    counts = each.groupby(groups).agg(clips=("clip", "nunique"), people=("person", "nunique")).reset_index()
-    result = counts.merge(result, on=groups)
-    order = {name: k for k, name in enumerate([*backends, *dict.fromkeys(clips["condition"])])}
-    return result.sort_values(groups, key=lambda column: column.map(order), ignore_index=True)[columns]
+    means = each.groupby([*groups, "person"])[values].mean().groupby(groups).mean()
+    counts = each.groupby(groups).agg(clips=("clip", "nunique"), people=("person", "nunique"))
+    result = counts.reindex(rows, fill_value=0).join(means)
+    return result.reset_index()
 
 
 def _measure_clip(path: str, backend: str, truth_folder: str, cache: Any) -> pd.DataFrame | None:

@@ -10,9 +10,10 @@ import pytest
 
 from microx_utils import dlib_landmarks, paths
 from microx_utils.components import LANDMARK_GROUPS
+from microx_utils.corpora import load_clips
 from microx_utils.dlib_landmarks import DlibTracker, dlib_problem
 from microx_utils.errors import DataError
-from microx_utils.landmark_quality import landmark_errors
+from microx_utils.landmark_quality import compare_backends, landmark_errors
 from microx_utils.landmarks import LandmarkTracker, track_frames
 from microx_utils.openface import check_openface, landmark_array, success_array
 from microx_utils.video import iter_frames
@@ -127,6 +128,15 @@ def test_rendered_clips_plain_and_masked(tracker: DlibTracker) -> None:
             assert len(np.unique(landmark_array(table), axis=0)) > 1
     assert share["plain"] == 1
     assert share["mask"] < 1  # HOG misses masked faces, and that is said rather than hidden
+
+
+def test_both_backends_side_by_side(tracker: DlibTracker, tmp_path: Path) -> None:
+    own, _ = load_clips("sample", corpora=["own"])
+    clips = own[own["path"].str.contains("p01/happy")]
+    table = compare_backends(clips, ["litert", "dlib"], truth_folder=paths.SAMPLE, jobs=1, cache=tmp_path)
+    found = {(row["backend"], row["condition"]): row["found"] for row in table.to_dict("records")}
+    assert found["dlib", "plain"] == found["litert", "plain"] == found["litert", "mask"] == 1
+    assert found["dlib", "mask"] < 1
 
 
 def test_tables_are_the_same_every_time(tracker: DlibTracker) -> None:

@@ -178,6 +178,22 @@ def test_common_frames_judge_a_backend_where_the_other_finds_a_face(monkeypatch:
     assert own["found"].tolist() == common["found"].tolist() == pytest.approx([1, 0.5], abs=0.02)
 
 
+def test_a_backend_without_any_table_is_not_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stub(path: str, *, backend: str, cache: object) -> pd.DataFrame:
+        if backend == "openface":
+            raise DataError(path, "no table", "Import one.")
+        return table_of(load_truth(path))
+
+    monkeypatch.setattr(landmark_quality, "clip_landmarks", stub)
+    monkeypatch.setattr(landmark_quality, "installed_backends", lambda **_: {"litert": "", "openface": ""})
+    for backends in (["openface"], ["openface", "litert"]):
+        table = compare_backends(few_clips(), backends, truth_folder=paths.SAMPLE, jobs=1)
+        assert list(table.columns) == ["backend", "condition", "clips", "people", "found", *REGIONS, "jitter"]
+        lacking = table[table["backend"] == "openface"]
+        assert lacking["clips"].tolist() == [0, 0]
+        assert lacking["found"].isna().all()
+
+
 def test_compare_backends_refuses_what_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(landmark_quality, "dlib_problem", lambda: "dlib is missing")
     with pytest.raises(DataError, match="dlib is missing"):
