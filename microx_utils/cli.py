@@ -2,8 +2,8 @@
 
 import argparse
 import importlib.metadata
-import shlex
 import os
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -152,9 +152,9 @@ def fetch_command(arguments: argparse.Namespace) -> int:
         print("microx: interrupted; what has arrived is kept, and the same command goes on from there", file=sys.stderr)
         return 130
     data = "RAVDESS" if arguments.to is None else f"RAVDESS={folder.resolve()}"
-    archives = "kept in archives/" if arguments.keep_archives else "deleted after unpacking (--keep-archives keeps them)"
+    fate = "kept in archives/" if arguments.keep_archives else "deleted after unpacking (--keep-archives keeps them)"
     print(
-        f"\n{len(actors)} actor{'s' * (len(actors) != 1)} in {_short(folder)}; archives are {archives}.\n"
+        f"\n{len(actors)} actor{'s' * (len(actors) != 1)} in {_short(folder)}; archives are {fate}.\n"
         f"Licence: {fetch.LICENCE}.\nPlease cite: {fetch.CITATION}\n\nUse it: make figures DATA={shlex.quote(data)}"
     )
     return 0
