@@ -212,7 +212,8 @@ def split_segments(
     test
         Share of the whole that is tested.
     validation
-        Share of the rest that is held out of training, by the same rule.
+        Share of the rest that is held out of training, by the same rule. Where the rest has fewer groups than that
+        takes, but three at least, one of them (IEMOCAP has five sessions: one tests, one validates).
     seed
         Chooses the division.
 
@@ -237,23 +238,21 @@ def split_segments(
     result = np.full(len(segments), "train", dtype=object)
     rest = np.arange(len(segments))
     for name, share in (("test", test), ("validation", validation)):
-        held = _hold_out(
-            labels[rest], groups[rest], share=share, seed=seed, grouped=by != "segment", what=f"{name} {by}s"
-        )
+        if not 0 < share <= 0.5:
+            raise ValueError(f"a share must be above 0 and at most 0.5, got {share} for {name} {by}s")
+        folds, there = round(1 / share), len(np.unique(groups[rest]))
+        if name == "validation":
+            folds = min(folds, max(there, 3))
+        if there < folds:
+            raise ValueError(f"{there} groups are too few for {folds} folds of {name} {by}s; use more data")
+        held = _hold_out(labels[rest], groups[rest], folds=folds, seed=seed, grouped=by != "segment")
         result[rest[held]] = name
         rest = np.delete(rest, held)
     return pd.Series(result, index=segments.index, name="split")
 
 
-def _hold_out(
-    labels: NDArray, groups: NDArray, *, share: float, seed: int, grouped: bool, what: str
-) -> NDArray[np.intp]:
-    """Return the positions of one fold of a stratified (and grouped) k-fold whose folds have about `share`."""
-    if not 0 < share <= 0.5:
-        raise ValueError(f"a share must be above 0 and at most 0.5, got {share} for {what}")
-    folds = round(1 / share)
-    if len(np.unique(groups)) < folds:
-        raise ValueError(f"{len(np.unique(groups))} groups are too few for {folds} folds of {what}; use more data")
+def _hold_out(labels: NDArray, groups: NDArray, *, folds: int, seed: int, grouped: bool) -> NDArray[np.intp]:
+    """Return the positions of one fold of a stratified (and grouped) k-fold."""
     splitter = (StratifiedGroupKFold if grouped else StratifiedKFold)(folds, shuffle=True, random_state=seed)
     _, held = next(splitter.split(np.zeros(len(labels)), labels, groups if grouped else None))
     return held

@@ -57,13 +57,22 @@ class Cut:
     def fragment(self) -> str:
         """What to put behind a file's name so that it means this part of it."""
         area = "" if self.area == (0, 0, 100, 100) else "&xywh=percent:" + ",".join(map(str, self.area))
-        return f"#t={self.start:g},{self.end:g}{area}"
+        return f"#t={_seconds(self.start)},{_seconds(self.end)}{area}"
 
     def crop(self, frame: np.ndarray) -> np.ndarray:
         """Return the cut's part of a frame (H, W, ...), a view."""
         height, width = frame.shape[:2]
         x, y, w, h = self.area
         return frame[height * y // 100 : height * (y + h) // 100, width * x // 100 : width * (x + w) // 100]
+
+
+def _seconds(value: float) -> str:
+    """Return seconds to the microsecond, never as 7e+07.
+
+    >>> _seconds(70000000), _seconds(6.2901)
+    ('70000000', '6.2901')
+    """
+    return f"{value:.6f}".rstrip("0").rstrip(".")
 
 
 def split_path(path: str | PathLike[str]) -> tuple[Path, Cut | None]:

@@ -124,6 +124,14 @@ def test_split_refuses_nonsense(many_segments):
         sg.split_segments(many_segments[many_segments["subject"] < "S003"])
 
 
+def test_five_groups_are_enough_and_each_side_has_one(many_segments):
+    few = many_segments[many_segments["subject"] < "S005"].reset_index(drop=True)
+    sides = sg.split_segments(few).groupby(few["split_group"]).agg(set)
+    assert sorted(map(sorted, sides)) == [["test"], ["train"], ["train"], ["train"], ["validation"]]
+    with pytest.raises(ValueError, match="2 groups are too few for 3 folds of validation"):
+        sg.split_segments(few[few["subject"] < "S003"].reset_index(drop=True), test=0.34)
+
+
 @pytest.fixture
 def processed(tmp_path, monkeypatch):
     monkeypatch.setattr("microx_utils.paths.PROCESSED", tmp_path / "processed")
