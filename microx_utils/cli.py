@@ -7,11 +7,14 @@ import shlex
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from microx_utils import backends, paths
 from microx_utils.errors import DataError
 from microx_utils.profiles import PROFILES, get_profile
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def figures_command(arguments: argparse.Namespace) -> int:
@@ -168,6 +171,47 @@ def list_command(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def landmarks_import_command(arguments: argparse.Namespace) -> int:
+    """Take over OpenFace CSVs that were made elsewhere; use them with --landmarks openface from then on."""
+    from microx_utils.landmarks import import_openface
+
+    clips = _all_clips(arguments.data)
+    rows = import_openface(arguments.folder, clips, jobs=arguments.jobs)
+    csvs = rows[rows["csv"] != ""]
+    count = int((csvs["problem"] == "").sum())
+    for row in rows[rows["problem"] != ""].itertuples():
+        print(": ".join(filter(None, (row.csv, row.clip_id, row.problem))))
+    print(f"imported {count} of {len(csvs)} CSVs, for {count} of {len(clips)} clips")
+    return 0 if count else 1
+
+
+def landmarks_run_command(arguments: argparse.Namespace) -> int:
+    """Find the landmarks of a whole data set, and keep them; a stopped run goes on."""
+    from microx_utils.landmarks import chosen_backend, prepare_landmarks
+
+    try:
+        backend = chosen_backend()
+    except ValueError as error:
+        return _refuse(error)
+    try:
+        rows = prepare_landmarks(_all_clips(arguments.data)["path"], backend=backend, jobs=arguments.jobs)
+    except KeyboardInterrupt:
+        print("microx: interrupted; what had finished is kept", file=sys.stderr)
+        return 130
+    failed = rows[rows["problem"] != ""]
+    for row in failed.itertuples():
+        print(f"{row.path}: {row.problem}")
+    print(f"landmarks by {backend} for {len(rows) - len(failed)} of {len(rows)} clips")
+    return 0 if len(failed) < len(rows) else 1
+
+
+def _all_clips(data: str) -> "pd.DataFrame":
+    """Return the clip table of a data set, own recordings included."""
+    from microx_utils import corpora
+
+    return corpora.load_clips(data, corpora=[*corpora.data_sources(data)])[0]
+
+
 def doctor_command(arguments: argparse.Namespace) -> int:
     """Print what this machine has and lacks."""
     from microx_utils import doctor
@@ -289,6 +333,23 @@ def build_parser() -> argparse.ArgumentParser:
         "--data", action=_Data, metavar="WHICH", help="more places to look in, as for `microx figures`; may be repeated"
     )
     listing.set_defaults(function=list_command)
+
+    points = commands.add_parser("landmarks", help="find or import landmarks")
+    points_actions = points.add_subparsers(required=True, metavar="ACTION")
+    taking = points_actions.add_parser(
+        "import", help="use OpenFace CSVs made elsewhere", description=landmarks_import_command.__doc__
+    )
+    taking.add_argument("folder", type=Path, metavar="FOLDER", help="holds the CSVs, one a clip, in subfolders too")
+    finding = points_actions.add_parser(
+        "run", help="find the landmarks of a whole data set", description=landmarks_run_command.__doc__
+    )
+    finding.add_argument(
+        "--landmarks", choices=backends.BACKENDS, help="which program finds them (default: litert, or MICROX_LANDMARKS)"
+    )
+    for action, function in ((taking, landmarks_import_command), (finding, landmarks_run_command)):
+        add_data_option(action)
+        action.add_argument("--jobs", type=_jobs, default=None, help="processes (default: one a core)")
+        action.set_defaults(function=function)
 
     check = commands.add_parser("doctor", help="what this machine has and lacks", description=doctor_command.__doc__)
     check.set_defaults(function=doctor_command)

@@ -14,6 +14,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from microx_utils import paths
+from microx_utils.errors import DataError
+from microx_utils.openface_program import find_program
 
 OK, NOTE, MISSING = "ok", "note", "MISSING"
 """A note is worth reading; only something missing makes `microx doctor` fail."""
@@ -172,6 +174,15 @@ def check_data(data: Path) -> list[Check]:
     return checks
 
 
+def check_openface() -> Check:
+    """Look for OpenFace, one of the landmark backends; the course has its own."""
+    try:
+        program = find_program()
+    except DataError as error:
+        return Check("OpenFace", NOTE, f"{error.path}: {error.problem}", error.remedy)
+    return Check("OpenFace", OK, "not found, and not needed" if program is None else str(program))
+
+
 def examine(root: Path = paths.ROOT) -> list[Check]:
     """Return all checks for a checkout; takes about a second."""
     return [
@@ -179,6 +190,7 @@ def examine(root: Path = paths.ROOT) -> list[Check]:
         *check_packages(root / "requirements.txt"),
         check_opencv(),
         *check_machine(root),
+        check_openface(),
         *check_data(root / "data"),
     ]
 
