@@ -355,6 +355,7 @@ def test_more_bytes_than_published_are_not_written(run: Fetch) -> None:
     run.server.declares_length = False
     run.server.wrong = [run.server.files["/Video_Speech_Actor_01.zip"] + b"more"]
     run(1)
+    assert run.ranges == [None]
     assert content(run.to) == actor_clips(1)
 
 
