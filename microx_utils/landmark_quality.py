@@ -5,7 +5,6 @@ error (Sagonas et al. 2013), so that large and small faces count alike.
 """
 
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,15 @@ import numpy as np
 import pandas as pd
 
 from microx_utils import paths
+from microx_utils.backends import BACKENDS, chosen_backend
 from microx_utils.components import LANDMARK_GROUPS
 from microx_utils.dlib_landmarks import dlib_problem
 from microx_utils.errors import DataError
 from microx_utils.faces.sample import load_truth
 from microx_utils.faces.truth import GroundTruth
-from microx_utils.landmarks import BACKENDS, chosen_backend, clip_landmarks
+from microx_utils.landmarks import clip_landmarks, prepare_landmarks
 from microx_utils.openface import action_units, landmark_array, success_array
+from microx_utils.openface_program import find_program
 from microx_utils.parallel import run_parallel
 from microx_utils.video import FPS, probe_video
 
@@ -115,18 +116,23 @@ def _shaking(table: pd.DataFrame, truth: GroundTruth) -> np.ndarray:
 def installed_backends(*, cache: str | os.PathLike[str] | None = None) -> dict[str, str]:
     """Return {backend: ""} where a landmark backend can be used here, else {backend: what it lacks}.
 
-    The backend "openface" counts as usable with OpenFace's program on the PATH, or with at least one imported table
+    The backend "openface" counts as usable where OpenFace's program is found, or with at least one imported table
     (whether every clip has one shows only when they are asked for). `cache` is the folder looked in for tables, in
     place of data/processed.
     """
-    kept = Path(paths.PROCESSED if cache is None else cache) / "landmarks" / "openface"
-    has_openface = shutil.which("FeatureExtraction") is not None or any(kept.glob("*.csv"))
-    reasons = {
-        "litert": "",
-        "openface": "" if has_openface else "no OpenFace on the PATH and no imported tables of its landmarks",
-        "dlib": dlib_problem(),
-    }
+    reasons = {"litert": "", "openface": _openface_problem(cache), "dlib": dlib_problem()}
     return {backend: reasons[backend] for backend in BACKENDS}
+
+
+def _openface_problem(cache: str | os.PathLike[str] | None) -> str:
+    kept = Path(paths.PROCESSED if cache is None else cache) / "landmarks" / "openface"
+    if any(kept.glob("*.csv")):
+        return ""
+    try:
+        found = find_program() is not None
+    except DataError as error:  # the environment names a program that isn't there
+        return f"{error.path}: {error.problem}"
+    return "" if found else "no OpenFace found here and no imported tables of its landmarks"
 
 
 def _check_usable(backends: Sequence[str], cache: str | os.PathLike[str] | None) -> None:
@@ -137,6 +143,18 @@ def _check_usable(backends: Sequence[str], cache: str | os.PathLike[str] | None)
         if reasons[backend]:
             remedy = f"Choose among {[name for name, reason in reasons.items() if not reason]}, or install it."
             raise DataError(f"landmark backend {backend}", reasons[backend], remedy)
+
+
+def _problems_ahead(
+    backend: str, files: Sequence[str], jobs: int | None, cache: str | os.PathLike[str] | None
+) -> list[str]:
+    """Run OpenFace over many clips a start, where it can be; return what is wrong with each clip, "" if nothing is.
+
+    The other backends lose nothing by taking one clip at a time, and find problems when they get there.
+    """
+    if backend != "openface" or find_program() is None:
+        return [""] * len(files)
+    return prepare_landmarks(files, backend=backend, jobs=jobs, cache=cache)["problem"].tolist()
 
 
 def compare_backends(
@@ -159,7 +177,7 @@ def compare_backends(
     clips
         A clip table; `path`, `condition` and `split_group` (the person) are used.
     backends
-        Names among `landmarks.BACKENDS`.
+        Names among `backends.BACKENDS`.
     truth_folder
         The sample's folder, with its truth file.
     common
@@ -188,7 +206,11 @@ def compare_backends(
     """
     _check_usable(backends, cache)
     backends = list(dict.fromkeys(backends))
-    calls = [(str(path), backend, str(truth_folder), cache) for backend in backends for path in clips["path"]]
+    files = [str(path) for path in clips["path"]]
+    calls = []
+    for backend in backends:
+        problems = _problems_ahead(backend, files, jobs, cache)
+        calls += [(file, backend, str(truth_folder), cache, bad) for file, bad in zip(files, problems, strict=True)]
     measured = run_parallel(_measure_clip, calls, desc="comparing landmarks", jobs=jobs)
     frames = []
     about = clips[["path", "condition", "split_group"]].astype({"path": str}).to_dict("records")
@@ -212,9 +234,11 @@ def compare_backends(
     return result.reset_index()
 
 
-def _measure_clip(path: str, backend: str, truth_folder: str, cache: Any) -> pd.DataFrame | None:
+def _measure_clip(path: str, backend: str, truth_folder: str, cache: Any, problem: str) -> pd.DataFrame | None:
     """Return found, errors and jitter of each frame at 30 fps; None where a backend has nothing for the clip."""
     truth = load_truth(path, folder=truth_folder)
+    if problem:
+        return None
     try:
         table = clip_landmarks(path, backend=backend, cache=cache)
     except DataError:
@@ -315,7 +339,7 @@ def clip_quality(
     clips
         A clip table; `clip_id`, `corpus` and `path` are used.
     backend
-        One of `landmarks.BACKENDS`; None is `chosen_backend`.
+        One of `backends.BACKENDS`; None is `chosen_backend`.
     jobs
         Processes; None is one for each processor.
     cache
@@ -357,12 +381,10 @@ def clip_quality(
     """
     backend = chosen_backend() if backend is None else backend
     _check_usable([backend], cache)
-    rows = run_parallel(
-        _clip_row,
-        [(str(path), backend, cache) for path in clips["path"]],
-        desc="looking at clips",
-        jobs=jobs,
-    )
+    files = [str(path) for path in clips["path"]]
+    problems = _problems_ahead(backend, files, jobs, cache)
+    calls = [(file, backend, cache, problem) for file, problem in zip(files, problems, strict=True)]
+    rows = run_parallel(_clip_row, calls, desc="looking at clips", jobs=jobs)
     report = pd.DataFrame(rows, columns=list(_EMPTY_ROW))
     report.insert(0, "corpus", clips["corpus"].to_numpy())
     report.insert(0, "clip_id", clips["clip_id"].to_numpy())
@@ -384,13 +406,15 @@ _EMPTY_ROW: dict[str, Any] = {
 }
 
 
-def _clip_row(path: str, backend: str, cache: Any) -> dict[str, Any]:
+def _clip_row(path: str, backend: str, cache: Any, problem: str) -> dict[str, Any]:
     """Return a clip's row of the report, without its name."""
     row = dict(_EMPTY_ROW)
     try:
         info = probe_video(path)
         row |= {"stored_fps": info.fps, "stored_frames": info.frames, "seconds": info.seconds}
         row |= {"width": info.width, "height": info.height}
+        if problem:
+            return row | {"problem": problem}
         table = clip_landmarks(path, backend=backend, cache=cache)
     except DataError as error:
         return row | {"problem": error.problem}

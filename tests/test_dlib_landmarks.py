@@ -24,6 +24,8 @@ OWN = paths.SAMPLE / "own"
 @pytest.fixture(scope="module")
 def tracker() -> DlibTracker:
     pytest.importorskip("dlib")
+    if problem := dlib_problem():
+        pytest.skip(problem)
     return DlibTracker()
 
 
