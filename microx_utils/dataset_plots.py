@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from microx_utils.labels import EMOTIONS
+from microx_utils.landmark_quality import HIGH_JITTER, LOW_CONFIDENCE, LOW_FOUND
 from microx_utils.style import (
     COMPONENT_COLOURS,
     EMOTION_COLOURS,
@@ -25,6 +26,8 @@ from microx_utils.style import (
     new_axes,
     write_head,
 )
+
+FLAGGED_COLOUR = "#b2182b"
 
 
 def draw_segment_counts(
@@ -121,6 +124,39 @@ def draw_landmark_errors(
     ax.margins(x=0.08)
     write_head(ax, title, caption)
     return ax
+
+
+def draw_clip_quality(
+    quality: pd.DataFrame, *, title: str = "What was recorded, and how well it is followed", caption: str = ""
+) -> Figure:
+    """Draw histograms of a report of `landmark_quality.clip_quality`; red where a clip is named among the worst."""
+    panels = (
+        (100 * quality["found"], "face found, % of a clip's frames", (100 * LOW_FOUND, np.inf)),
+        (quality["confidence"], "confidence, median of a clip", (LOW_CONFIDENCE, np.inf)),
+        (quality["jitter"], "jitter, % of eye distance a frame", (-np.inf, HIGH_JITTER)),
+        (quality["stored_fps"], "stored frames a second", None),
+        (quality["seconds"], "seconds", None),
+        (quality["eye_distance"], "outer eye corners apart, px", None),
+    )
+    figure, grid = plt.subplots(2, 3, figsize=(WIDTH, 3.9), layout="constrained")
+    for ax, (column, label, limits) in zip(grid.flat, panels, strict=True):
+        values = column.dropna().to_numpy(float)
+        ax.set_xlabel(label, fontsize=8)
+        if not len(values):
+            ax.text(0.5, 0.5, "nothing to measure", transform=ax.transAxes, ha="center", color=MUTED)
+            continue
+        ax.grid(axis="y")
+        low, high = limits or (-np.inf, np.inf)
+        good = (values >= low) & (values <= high)
+        parts, colours = [values[good], values[~good]], [HELD_OUT_COLOUR, FLAGGED_COLOUR]
+        ax.hist(parts, bins=20, stacked=True, color=colours, edgecolor="white", linewidth=0.6)
+        if limits:
+            flagged = f"{(~good).sum()} of {len(values)} flagged"
+            ax.set_title(flagged, fontsize=7.5, fontweight="normal", loc="right")
+    for ax in grid[:, 0]:
+        ax.set_ylabel("clips")
+    write_head(figure, title, caption)
+    return figure
 
 
 def draw_split_leakage(

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from figure_checks import check_text, drawn, styled, texts
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import Rectangle
 
 from microx_utils import dataset_plots, evaluation, paper, plots, segments, style
@@ -272,3 +272,29 @@ def test_text_on_a_heat_map_has_contrast(level):
     background = plt.get_cmap("Blues")(level)
     low, high = sorted([luminance(background[:3]), luminance(style.ink_on(background))])
     assert (high + 0.05) / (low + 0.05) > 3.9
+
+
+def test_clip_quality_flags_what_is_below_the_limits():
+    quality = pd.DataFrame(
+        {
+            "found": [1.0, 0.5, 1.0, np.nan],
+            "confidence": [0.99, 0.98, 0.4, np.nan],
+            "jitter": [0.2, 0.3, 5.0, np.nan],
+            "stored_fps": [30.0, 25.0, 30.0, np.nan],
+            "seconds": [2.0, 1.0, 3.0, np.nan],
+            "eye_distance": [40.0, 41.0, 39.0, np.nan],
+        }
+    )
+    figure = drawn(dataset_plots.draw_clip_quality(quality, caption=CAPTION))
+    said = [ax.get_title(loc="right") for ax in figure.axes]
+    assert said == ["1 of 3 flagged"] * 3 + [""] * 3
+    for ax, flagged in zip(figure.axes, (1, 1, 1, 0, 0, 0), strict=True):
+        red = [bar for bar in ax.patches if to_hex(bar.get_facecolor()) == dataset_plots.FLAGGED_COLOUR]
+        assert sum(bar.get_height() for bar in red) == flagged
+        assert sum(bar.get_height() for bar in ax.patches) == 3
+
+
+def test_clip_quality_of_unreadable_clips_draws_empty_panels():
+    nothing = pd.DataFrame({name: [np.nan] for name in ("found", "confidence", "jitter", "stored_fps", "seconds")})
+    figure = drawn(dataset_plots.draw_clip_quality(nothing.assign(eye_distance=np.nan), caption=CAPTION))
+    assert all(ax.texts[0].get_text() == "nothing to measure" for ax in figure.axes)
