@@ -179,8 +179,8 @@ def landmarks_import_command(arguments: argparse.Namespace) -> int:
     rows = import_openface(arguments.folder, clips, jobs=arguments.jobs)
     csvs = rows[rows["csv"] != ""]
     count = int((csvs["problem"] == "").sum())
-    for row in rows[rows["problem"] != ""].itertuples():
-        print(": ".join(filter(None, (row.csv, row.clip_id, row.problem))))
+    for row in rows[rows["problem"] != ""].astype(str).to_numpy().tolist():
+        print(": ".join(filter(None, row)))
     print(f"imported {count} of {len(csvs)} CSVs, for {count} of {len(clips)} clips")
     return 0 if count else 1
 

@@ -293,11 +293,12 @@ def _find_landmarks(
         return track_frames(frames, tracker=DlibTracker())
     if backend == "litert":
         return track_frames(frames)
-    if openface.find_program() is None:
+    program = openface.find_program()
+    if program is None:
         raise DataError(path, "has no landmarks by OpenFace yet, and OpenFace isn't found here", openface.HOW_TO_GET)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".openface-", dir=folder, ignore_cleanup_errors=True) as out:
-        row = openface.run([path], out, jobs=1, progress=False).iloc[0]
+        row = openface.run([path], out, program=program, jobs=1, progress=False).iloc[0]
         if row["problem"]:
             raise DataError(path, row["problem"], "Look at the video, or leave the clip out.")
         return _of_openface(read_openface_csv(row["csv"]), path)
@@ -315,7 +316,7 @@ def _at_fps(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
 
     Columns are put into the order that a kept table has, so that what is found is what will be read again.
     """
-    table = table[[*REQUIRED_COLUMNS, *table.columns.difference(REQUIRED_COLUMNS, sort=False)]]
+    table = table[[*REQUIRED_COLUMNS, *(name for name in table.columns if name not in REQUIRED_COLUMNS)]]
     table = table.iloc[np.minimum(rows, len(table) - 1)].reset_index(drop=True)
     return table.assign(frame=np.arange(1, len(table) + 1), timestamp=(np.arange(len(table)) / FPS).round(6))
 

@@ -76,7 +76,7 @@ def find_program() -> Program | None:
 def _wanted_program(wanted: str) -> str:
     place = Path(wanted).expanduser().absolute()
     for candidate in [place / name for name in NAMES] if place.is_dir() else [place]:
-        if shutil.which(candidate):
+        if shutil.which(str(candidate)):
             return str(candidate)
     problem = "OPENFACE_BIN names no file" if not place.exists() else "OPENFACE_BIN names a file that is not executable"
     if place.is_dir():

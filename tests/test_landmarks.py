@@ -12,7 +12,17 @@ import pytest
 from microx_utils import blazeface, landmarks
 from microx_utils.components import LANDMARK_GROUPS
 from microx_utils.errors import DataError
-from microx_utils.landmarks import MESH_POINTS, LandmarkTracker, clip_landmarks, track_frames
+from microx_utils.landmarks import (
+    BACKENDS,
+    MESH_POINTS,
+    LandmarkTracker,
+    TrackedFace,
+    backend_key,
+    clip_landmarks,
+    kept_table,
+    prepare_landmarks,
+    track_frames,
+)
 from microx_utils.openface import landmark_array, read_openface_csv, success_array
 from microx_utils.video import iter_frames, read_frames, write_video
 
@@ -247,6 +257,38 @@ def test_bad_arguments(clip_path: Path, tmp_path: Path) -> None:
     (tmp_path / "empty.mp4").touch()
     with pytest.raises(DataError, match="is empty"):
         clip_landmarks(tmp_path / "empty.mp4", cache=tmp_path)
+
+
+def test_many_clips_are_prepared_and_a_bad_one_listed(clip_path: Path, tmp_path: Path) -> None:
+    short, bad = tmp_path / "short.mp4", tmp_path / "bad.mp4"
+    write_video(short, read_frames(clip_path)[0][:4])
+    bad.write_text("not a video")
+    paths: list[str | Path] = [bad, short, tmp_path / "none.mp4", short, f"{short}#t=3,2"]
+    rows = prepare_landmarks(paths, backend="litert", jobs=1, cache=tmp_path)
+    assert rows["path"].tolist() == list(map(str, paths))
+    assert (rows["problem"] == "").tolist() == [False, True, False, True, False]
+    assert [each.name for each in tmp_path.rglob("*.csv")] == [kept_table(short, "litert", tmp_path).name]
+    assert prepare_landmarks([], backend="litert").empty
+
+
+def test_our_networks_are_no_part_of_openfaces_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = [backend_key(name) for name in BACKENDS]
+    monkeypatch.setattr(landmarks, "weights_version", lambda: "another")
+    changed = [backend_key(name) != key for name, key in zip(BACKENDS, before, strict=True)]
+    assert changed == [name != "openface" for name in BACKENDS]
+
+
+def test_any_tracker_will_do() -> None:
+    class Blind:
+        def reset(self) -> None:
+            self.seen = 0
+
+        def __call__(self, frame: np.ndarray) -> TrackedFace:
+            self.seen += 1
+            return TrackedFace(np.zeros((68, 2)), False, 0.0)
+
+    tracker = Blind()
+    assert len(track_frames(timed([np.zeros((8, 8, 3), np.uint8)] * 3), tracker=tracker)) == tracker.seen == 3
 
 
 # --- the networks ---

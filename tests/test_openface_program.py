@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -195,9 +196,9 @@ def test_both_dialects_and_lost_faces(tmp_path: Path, film: Callable[..., Path],
     )
     assert rows["problem"].tolist() == [""] * 4
     assert rows["found"].tolist() == [1, 1, 0, 0.5]
-    plain, spaced = (read_openface_csv(rows.loc[name, "csv"]) for name in ("plain", "spaced"))
+    plain, spaced = (read_openface_csv(str(rows.loc[name, "csv"])) for name in ("plain", "spaced"))
     pd.testing.assert_frame_equal(plain, spaced)
-    lost = read_openface_csv(rows.loc["lost", "csv"])
+    lost = read_openface_csv(str(rows.loc["lost", "csv"]))
     assert lost["x_30"].iloc[10:].eq(lost["x_30"].iloc[9]).all()  # stale, and kept as such
 
 
@@ -222,9 +223,9 @@ def test_a_bad_clip_costs_its_neighbours_nothing(
     needed: list[int],
 ) -> None:
     videos = [film(f"a{number}") for number in range(2)] + [film(kind)] + [film(f"b{number}") for number in range(2)]
-    rows = openface.run(videos, tmp_path / "out", jobs=1, timeout_s=1.5, progress=False)
+    rows = openface.run(videos, tmp_path / "out", jobs=1, timeout_s=3, progress=False)
     assert (rows["problem"] == "").tolist() == [True, True, False, True, True]
-    assert pd.Series(rows.loc[2, "problem"]).str.contains(problem).all(), rows.loc[2, "problem"]
+    assert re.search(problem, str(rows.loc[2, "problem"])), rows.loc[2, "problem"]
     assert rows.loc[2, "csv"] == ""
     assert starts() == needed
     assert len(list((tmp_path / "out").iterdir())) == 4
@@ -360,8 +361,8 @@ def test_a_corpus_is_prepared_by_few_starts_and_resumed(
     videos += [again, tmp_path / "none.mp4"]
     rows = prepare_landmarks(videos, backend="openface", jobs=1, cache=tmp_path)
     assert (rows["problem"] == "").tolist() == [True, False, True, True, True, False]
-    assert "SIGKILL" in rows.loc[1, "problem"]
-    assert "no such file" in rows.loc[5, "problem"]
+    assert "SIGKILL" in str(rows.loc[1, "problem"])
+    assert "no such file" in str(rows.loc[5, "problem"])
     assert starts() == [4, 1, 1, 1]  # the copy is no video of its own
     assert left_behind(tmp_path / "landmarks") == []
     before = len(starts())
@@ -462,7 +463,8 @@ def test_faults_of_an_import_are_listed(tmp_path: Path, baum: pd.DataFrame, csvs
     scaled[list(openface.X_COLUMNS)] *= 100
     openface.write_openface_csv(scaled, folder / "BAUM-2" / "S001_001.csv")
     rows = import_openface(folder, baum, cache=tmp_path, jobs=1)
-    problems = {Path(row.csv).relative_to(folder).as_posix(): row.problem for row in rows.itertuples() if row.csv}
+    listed = zip(map(Path, rows["csv"]), rows["problem"], strict=True)
+    problems = {csv.relative_to(folder).as_posix(): str(problem) for csv, problem in listed if csv.name}
     assert problems["S002_001.csv"] == problems["S002/avi/001.csv"]
     assert "one of 2 CSVs" in problems["S002_001.csv"]
     assert problems["S002_002.csv"] == "is cut short in row 20"
@@ -471,7 +473,7 @@ def test_faults_of_an_import_are_listed(tmp_path: Path, baum: pd.DataFrame, csvs
     assert len(problems) == 5
     assert rows[rows["csv"] == ""]["clip_id"].tolist() == ["BAUM-1a/S001_001"]
     assert not (tmp_path / "landmarks").exists()
-    (folder / "happy_plain_1.csv").write_text("".join([*lines, *[line.replace("1,", "1,") for line in lines[-1:]]]))
+    (folder / "happy_plain_1.csv").write_text("".join([*lines, lines[-1]]))
     assert "rise by one" in import_openface(folder, baum, cache=tmp_path, jobs=1)["problem"].str.cat()
 
 
