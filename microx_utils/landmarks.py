@@ -462,7 +462,7 @@ def import_openface(
             problem = "fits no clip: name it after the clip's id or its video, in no folder that isn't the video's too"
         elif len(found) > 1:
             others = f" and {len(found) - 3} more" if len(found) > 3 else ""
-            problem = f"fits several clips: {', '.join(found[:3])}{others}; name it after the clip's id"
+            problem = f"fits several clips: {', '.join(found[:3])}{others}; call it {found[0]}.csv, say"
         elif uses[found[0]] > 1:
             problem = f"is one of {uses[found[0]]} CSVs that fit this clip: keep one of them"
         rows.append({"csv": str(file), "clip_id": found[0] if len(found) == 1 else "", "problem": problem})

@@ -103,6 +103,8 @@ def docker(arguments: list[str]) -> int:
         print(f"Error: No such image: {arguments[2]}", file=sys.stderr)
         return 1
     if arguments[0] != "run":
+        with open(os.environ["FAKE_OPENFACE_LOG"] + ".docker", "a") as file:  # noqa: PTH123
+            file.write(json.dumps(arguments) + "\n")
         return 0
     mounts: dict[str, dict[str, str]] = {}
     options: dict[str, str] = {}
@@ -126,6 +128,7 @@ def docker(arguments: list[str]) -> int:
             return 125
     work = mounts[options["--workdir"]]["source"]
     facts = {"image": image, "entrypoint": options["--entrypoint"], "pull": options["--pull"], "mounts": [*mounts]}
+    facts["name"] = options["--name"]
     with open(os.environ["FAKE_OPENFACE_LOG"] + ".docker", "a") as file:  # noqa: PTH123
         file.write(json.dumps(facts) + "\n")
     seen = tempfile.mkdtemp()  # what the container sees as /videos

@@ -6,7 +6,6 @@ import re
 import shlex
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from microx_utils import cli, corpora, doctor, landmarks, openface
@@ -147,12 +147,22 @@ def test_a_run_in_a_container(tmp_path: Path, film: Callable[..., Path], monkeyp
     assert rows["problem"].tolist() == ["", ""]
     assert rows["frames"].tolist() == [20, 20]
     (facts,) = map(json.loads, (tmp_path / "starts.docker").read_text().splitlines())
+    assert facts.pop("name").startswith("microx-openface-")
     assert facts == {
         "image": "i",
         "entrypoint": "/b",
         "pull": "never",
         "mounts": ["/videos/0000.mp4", "/videos/0001.mp4", "/work"],  # readonly, readonly, not: the stand-in checks it
     }
+
+
+def test_a_container_that_hangs_is_removed(tmp_path: Path, film: Callable[..., Path]) -> None:
+    """It outlives the command that started it, so that ending the command isn't enough."""
+    docker = write_program(tmp_path / "bin" / "docker", "--as-docker")
+    rows = openface.run([film("slow")], tmp_path / "out", program=Program(str(docker), "i", "/b"), timeout_s=1)
+    assert "took too long" in rows["problem"][0]
+    facts, removal = map(json.loads, (tmp_path / "starts.docker").read_text().splitlines())
+    assert removal == ["rm", "--force", facts["name"]]
 
 
 # --- one run ---
@@ -289,8 +299,8 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path: Path, film: Callable[...,
         openface.run(videos, tmp_path / "out", jobs=1, progress=False)
     thread.join()
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["one.csv", "two.csv"]
-    said = subprocess.run(["/bin/ps", "-eo", "args"], capture_output=True, text=True, check=False).stdout
-    assert str(FAKE) not in said
+    folders = [process.info["cwd"] or "" for process in psutil.process_iter(["cwd"])]
+    assert [folder for folder in folders if folder.startswith(str(tmp_path))] == []
 
 
 def test_bad_arguments(tmp_path: Path, film: Callable[..., Path]) -> None:
