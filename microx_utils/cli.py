@@ -173,7 +173,7 @@ def list_command(arguments: argparse.Namespace) -> int:
 
 def landmarks_import_command(arguments: argparse.Namespace) -> int:
     """Take over OpenFace CSVs that were made elsewhere; use them with --landmarks openface from then on."""
-    from microx_utils.landmarks import import_openface
+    from microx_utils.landmark_batches import import_openface
 
     clips = _all_clips(arguments.data)
     rows = import_openface(arguments.folder, clips, jobs=arguments.jobs)
@@ -187,7 +187,8 @@ def landmarks_import_command(arguments: argparse.Namespace) -> int:
 
 def landmarks_run_command(arguments: argparse.Namespace) -> int:
     """Find the landmarks of a whole data set, and keep them; a stopped run goes on."""
-    from microx_utils.landmarks import chosen_backend, prepare_landmarks
+    from microx_utils.backends import chosen_backend
+    from microx_utils.landmark_batches import prepare_landmarks
 
     try:
         backend = chosen_backend()

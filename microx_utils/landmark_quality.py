@@ -20,7 +20,8 @@ from microx_utils.dlib_landmarks import dlib_problem
 from microx_utils.errors import DataError
 from microx_utils.faces.sample import load_truth
 from microx_utils.faces.truth import GroundTruth
-from microx_utils.landmarks import clip_landmarks, prepare_landmarks
+from microx_utils.landmark_batches import prepare_landmarks
+from microx_utils.landmarks import clip_landmarks
 from microx_utils.openface import action_units, landmark_array, success_array
 from microx_utils.openface_program import find_program
 from microx_utils.parallel import run_parallel

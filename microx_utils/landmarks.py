@@ -8,8 +8,7 @@ the face is followed: the mesh of one frame says where to look in the next, near
 import os
 import tempfile
 import warnings
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +18,6 @@ import numpy as np
 import pandas as pd
 
 from microx_utils import openface, paths
-from microx_utils.backends import BACKENDS as BACKENDS
 from microx_utils.backends import check_backend, chosen_backend
 from microx_utils.blazeface import Detection, FaceDetector, Network, sigmoid, weights_version
 from microx_utils.cache import content_key
@@ -29,14 +27,10 @@ from microx_utils.openface import (
     REQUIRED_COLUMNS,
     X_COLUMNS,
     Y_COLUMNS,
-    landmark_array,
-    read_finished_csv,
     read_openface_csv,
-    success_array,
     write_openface_csv,
 )
-from microx_utils.parallel import run_parallel
-from microx_utils.video import FPS, iter_frames, probe_video, split_path, stored_frames, video_key
+from microx_utils.video import FPS, iter_frames, split_path, stored_frames, video_key
 
 BACKEND_VERSION = {"litert": 1, "openface": 1, "dlib": 1}
 """Raise the number when a change moves landmarks: cached tables of older versions are then left alone."""
@@ -77,7 +71,6 @@ _REGION = 1.5
 """Side of the square the mesh network sees, in long sides of the box round all its points (as MediaPipe has it).
 Measured: with 1.25 or 1.75 the error grows several times."""
 _FACE_SCORE = 0.5  # below it, the mesh network says that what it sees is no face
-_SPARE_ROWS = 2  # by so many an imported CSV may be longer than its video: decoders differ in the last frames
 _REACH = 1.0  # a lost face is looked for within this many box sides of where it was,
 _REACH_GROWTH = 0.2  # and that many more for every frame it stays away
 
@@ -301,17 +294,17 @@ def _find_landmarks(
         row = openface.run([path], out, program=program, jobs=1, progress=False).iloc[0]
         if row["problem"]:
             raise DataError(path, row["problem"], "Look at the video, or leave the clip out.")
-        return _of_openface(read_openface_csv(row["csv"]), path)
+        return of_openface(read_openface_csv(row["csv"]), path)
 
 
-def _of_openface(table: pd.DataFrame, path: str | os.PathLike[str]) -> pd.DataFrame:
+def of_openface(table: pd.DataFrame, path: str | os.PathLike[str]) -> pd.DataFrame:
     """Return a table of `openface.run`, one row a frame that OpenFace saw, at 30 fps."""
     if split_path(path)[1] is not None:  # OpenFace was shown the part at 30 fps
-        return _at_fps(table, np.arange(len(table)))
-    return _at_fps(table, stored_frames(path, fps=FPS))
+        return rows_at_fps(table, np.arange(len(table)))
+    return rows_at_fps(table, stored_frames(path, fps=FPS))
 
 
-def _at_fps(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
+def rows_at_fps(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
     """Return some rows of a table, in order, as the clip's rows at 30 fps; the last for those that it lacks.
 
     Columns are put into the order that a kept table has, so that what is found is what will be read again.
@@ -319,202 +312,3 @@ def _at_fps(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
     table = table[[*REQUIRED_COLUMNS, *(name for name in table.columns if name not in REQUIRED_COLUMNS)]]
     table = table.iloc[np.minimum(rows, len(table) - 1)].reset_index(drop=True)
     return table.assign(frame=np.arange(1, len(table) + 1), timestamp=(np.arange(len(table)) / FPS).round(6))
-
-
-def prepare_landmarks(
-    clips: Iterable[str | os.PathLike[str]],
-    *,
-    backend: str | None = None,
-    jobs: int | None = None,
-    cache: str | os.PathLike[str] | None = None,
-) -> pd.DataFrame:
-    """Compute the landmarks of many videos that are not kept yet, so that `clip_landmarks` finds them.
-
-    OpenFace is started a few times for many clips each; the other backends take a clip at a time in each process.
-
-    Parameters
-    ----------
-    clips
-        Paths of the videos.
-    backend, cache
-        As in `clip_landmarks`.
-    jobs
-        Processes or programs at a time; None is one for each processor.
-
-    Returns
-    -------
-    DataFrame
-        One row a video, in the order given: path, problem ("", or why it has no landmarks).
-
-    Raises
-    ------
-    DataError
-        The backend isn't here or is broken; never for one clip.
-    ValueError
-        Unknown backend.
-    """
-    backend = chosen_backend() if backend is None else check_backend(backend)
-    names = [str(path) for path in clips]
-    if backend == "openface":
-        problems = _run_openface(list(dict.fromkeys(names)), jobs, cache)
-    else:
-        if backend == "dlib":
-            from microx_utils.dlib_landmarks import DlibTracker
-
-            DlibTracker()  # raises once what would be the problem of every clip
-        calls = [(name, backend, cache) for name in dict.fromkeys(names)]
-        found = run_parallel(_problem_of, calls, desc="finding landmarks", jobs=jobs)
-        problems = dict(zip(dict.fromkeys(names), found, strict=True))
-    return pd.DataFrame({"path": names, "problem": [problems[name] for name in names]}, dtype=object)
-
-
-def _problem_of(path: str, backend: str, cache: str | os.PathLike[str] | None) -> str:
-    try:
-        clip_landmarks(path, backend=backend, cache=cache)
-    except (DataError, ValueError, OSError) as error:
-        return _problem(error)
-    return ""
-
-
-def _problem(error: Exception) -> str:
-    return error.problem if isinstance(error, DataError) else str(error)
-
-
-def _run_openface(names: list[str], jobs: int | None, cache: str | os.PathLike[str] | None) -> dict[str, str]:
-    """Return the problem of each video, "" where its landmarks by OpenFace are kept now."""
-    problems, places = {}, {}
-    for name in names:
-        try:
-            iter_frames(name, fps=FPS)  # says what is wrong with a file that can't be read
-            places[name] = kept_table(name, "openface", cache)
-        except (DataError, ValueError, OSError) as error:
-            problems[name] = _problem(error)
-    # a video that lies in two places is one to OpenFace
-    todo = {place: name for name, place in places.items() if not place.is_file()}
-
-    def keep(name: str, csv: Path) -> None:
-        write_openface_csv(_of_openface(read_openface_csv(csv), name), places[name])
-        csv.unlink()
-
-    if todo:
-        folder = next(iter(todo)).parent
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".openface-", dir=folder, ignore_cleanup_errors=True) as out:
-            rows = openface.run([*todo.values()], out, jobs=jobs, done=keep)
-        failed = dict(zip(todo, rows["problem"], strict=True))
-        problems |= {name: failed[place] for name, place in places.items() if place in failed}
-    return {name: problems.get(name, "") for name in names}
-
-
-# --- landmarks that OpenFace made elsewhere ---
-
-
-def import_openface(
-    folder: str | os.PathLike[str],
-    clips: pd.DataFrame,
-    *,
-    cache: str | os.PathLike[str] | None = None,
-    jobs: int | None = None,
-) -> pd.DataFrame:
-    """Take over OpenFace CSVs that were made elsewhere, as by the Windows program, as the clips' landmarks by OpenFace.
-
-    From then on the backend "openface" needs no program for these clips. A CSV of `.../S001/avi/001.avi`, the clip
-    BAUM-2/S001_001, may be called S001_001.csv, S001/001.csv, S001/avi/001.csv, S001_avi_001.csv, or 001.csv if no
-    other clip's video is called 001; capitals don't matter. Every folder between `folder` and the CSV has to be part
-    of the video's path or the clip's id: S012/avi/013.csv must not pass for the 013 of somebody else. What fits in two
-    ways is left alone.
-
-    Parameters
-    ----------
-    folder
-        Where the CSVs are, in subfolders too.
-    clips
-        A clip table: clip_id and path are used.
-    cache, jobs
-        As in `prepare_landmarks`.
-
-    Returns
-    -------
-    DataFrame
-        csv, clip_id, problem: a row for each CSV and one for each clip without; problem is "" where the CSV was
-        imported. csv or clip_id is "" where there is none.
-
-    Raises
-    ------
-    DataError
-        The folder is missing or holds no CSV.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise DataError(folder, "no such folder", "Give the folder that holds OpenFace's CSVs.")
-    files = sorted(
-        path for path in folder.rglob("*") if path.suffix.lower() == ".csv" and path.is_file() and path.name[0] != "."
-    )
-    if not files:
-        raise DataError(folder, "holds no CSV", "Give the folder that holds OpenFace's CSVs, one for each clip.")
-    videos = dict(zip(clips["clip_id"], map(str, clips["path"]), strict=True))
-    fits = _match_names([file.relative_to(folder) for file in files], videos)
-    uses = Counter(found[0] for found in fits if len(found) == 1)
-    rows = []
-    for file, found in zip(files, fits, strict=True):
-        problem = ""
-        if not found:
-            problem = "fits no clip: name it after the clip's id or its video, in no folder that isn't the video's too"
-        elif len(found) > 1:
-            others = f" and {len(found) - 3} more" if len(found) > 3 else ""
-            problem = f"fits several clips: {', '.join(found[:3])}{others}; call it {found[0]}.csv, say"
-        elif uses[found[0]] > 1:
-            problem = f"is one of {uses[found[0]]} CSVs that fit this clip: keep one of them"
-        rows.append({"csv": str(file), "clip_id": found[0] if len(found) == 1 else "", "problem": problem})
-    good = [row for row in rows if not row["problem"]]
-    calls = [(row["csv"], videos[row["clip_id"]], cache) for row in good]
-    for row, problem in zip(good, run_parallel(_import_one, calls, desc="importing CSVs", jobs=jobs), strict=True):
-        row["problem"] = problem
-    rows += [{"csv": "", "clip_id": clip_id, "problem": "no CSV fits it"} for clip_id in videos if clip_id not in uses]
-    return pd.DataFrame(rows, columns=["csv", "clip_id", "problem"])
-
-
-def _match_names(files: Sequence[Path], videos: dict[str, str]) -> list[list[str]]:
-    """Return the clips that each CSV's name fits, as `import_openface` says; `videos` are paths by clip id."""
-    keys: dict[str, list[str]] = {}
-    words: dict[str, set[str]] = {}
-    for clip_id, video in videos.items():
-        file = split_path(video)[0]
-        parts = [*file.parent.parts, file.stem]
-        own = {clip_id.replace("/", "_"), clip_id.split("/")[-1]}
-        own |= {"_".join(parts[-length:]) for length in range(1, len(parts) + 1)}
-        for key in {each.casefold() for each in own}:
-            keys.setdefault(key, []).append(clip_id)
-        words[clip_id] = {part.casefold() for part in (*parts, *clip_id.split("/"))}
-    fits = []
-    for each in files:
-        names = [part.casefold() for part in (*each.parent.parts, each.stem)]
-        found: list[str] = []
-        for length in range(len(names), 0, -1):  # the longest name that fits decides
-            folders = set(names[:-length])
-            found = [clip_id for clip_id in keys.get("_".join(names[-length:]), []) if folders <= words[clip_id]]
-            if found:
-                break
-        fits.append(found)
-    return fits
-
-
-def _import_one(csv: str, video: str, cache: str | os.PathLike[str] | None) -> str:
-    """Keep a CSV as a video's landmarks by OpenFace; return "" or why it can't be used."""
-    try:
-        info, rows = probe_video(video), stored_frames(video, fps=FPS)
-        frames = info.frames
-        if split_path(video)[1] is not None and abs(len(read_openface_csv(csv)) - frames) > _SPARE_ROWS:
-            rows, frames = np.arange(len(rows)), len(rows)  # a part of a video may have been cut out at 30 fps
-        table = read_finished_csv(csv, frames)
-        if len(table) > frames + _SPARE_ROWS:
-            return f"has {len(table)} rows, and the video {frames} frames: another video's, or another version of it"
-        points = landmark_array(table)[success_array(table)]
-        if len(points) and np.median(points, axis=(0, 1)).max() > max(info.width, info.height):
-            return (
-                f"has points outside of the video's {info.width} x {info.height} px: another video's, or another size"
-            )
-        write_openface_csv(_at_fps(table, rows), kept_table(video, "openface", cache))
-    except (DataError, ValueError, OSError) as error:
-        return _problem(error)
-    return ""

@@ -22,8 +22,9 @@ from microx_utils.backends import chosen_backend
 from microx_utils.components import COMPONENTS, Style, component_available, crop_components
 from microx_utils.corpora import EXCLUDED_COLUMNS
 from microx_utils.errors import DataError
+from microx_utils.landmark_batches import prepare_landmarks
 from microx_utils.landmarks import backend_key, clip_landmarks
-from microx_utils.openface import landmark_array, success_array
+from microx_utils.openface import find_program, landmark_array, success_array
 from microx_utils.parallel import run_parallel
 from microx_utils.video import iter_frames, video_key
 
@@ -301,6 +302,8 @@ def _build_store(clips: pd.DataFrame, folder: Path, made_from: dict, *, jobs: in
     written after its crops, so that a killed run goes on with the first clip that has none.
     """
     videos = clips["path"].to_list()
+    if made_from["landmarks"]["backend"] == "openface" and find_program() is not None:
+        prepare_landmarks(videos, backend="openface", jobs=jobs)  # many clips a start; the count below names problems
     calls = [(path, made_from, paths.PROCESSED) for path in videos]
     counts = run_parallel(_count_frames, calls, desc="finding landmarks", jobs=jobs)
     reasons = [reason for _, reason in counts]

@@ -10,17 +10,17 @@ import pandas as pd
 import pytest
 
 from microx_utils import blazeface, landmarks
+from microx_utils.backends import BACKENDS
 from microx_utils.components import LANDMARK_GROUPS
 from microx_utils.errors import DataError
+from microx_utils.landmark_batches import prepare_landmarks
 from microx_utils.landmarks import (
-    BACKENDS,
     MESH_POINTS,
     LandmarkTracker,
     TrackedFace,
     backend_key,
     clip_landmarks,
     kept_table,
-    prepare_landmarks,
     track_frames,
 )
 from microx_utils.openface import landmark_array, read_openface_csv, success_array

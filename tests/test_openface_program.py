@@ -19,7 +19,8 @@ import pytest
 
 from microx_utils import cli, corpora, doctor, landmarks, openface
 from microx_utils.errors import DataError
-from microx_utils.landmarks import clip_landmarks, import_openface, kept_table, prepare_landmarks
+from microx_utils.landmark_batches import import_openface, prepare_landmarks
+from microx_utils.landmarks import clip_landmarks, kept_table
 from microx_utils.openface import action_units, find_program, read_openface_csv, success_array
 from microx_utils.openface_program import Program
 from microx_utils.video import Cut, iter_frames, stored_frames, write_video

@@ -93,9 +93,9 @@ def test_several_rows_train_on_a_cluster(scheduler: str, tmp_path: Path, monkeyp
     assert (table["problem"] == "").all()
     assert table["key"].is_unique
     made = sorted(each.name for each in (tmp_path / "runs").iterdir() if each.is_dir())
-    assert made == sorted(f"{row.experiment}-{row.key}" for row in table.itertuples())
+    assert made == sorted(f"{row['experiment']}-{row['key']}" for row in table.to_dict("records"))
     again = stages.train_rows(["table6_mouth"], "sample", smoke, seeds=[0])  # here, from what the cluster left
-    assert again.loc[0, "key"] == table.loc[0, "key"]
+    assert again["key"].to_list() == table["key"].to_list()[:1]
 
 
 def test_a_row_that_fails_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
