@@ -96,14 +96,18 @@ def video_key(path: str | PathLike[str]) -> str:
     file, cut = split_path(path)
     if cut is None:
         return file_key(file)
-    status = file.stat()
-    whole = _file_key_once(file, status.st_size, status.st_mtime_ns)
+    whole = _file_key_once(file, *_state(file))
     return content_key(video=whole, start=cut.start, end=cut.end, area=cut.area)
+
+
+def _state(file: Path) -> tuple[int, int]:
+    """Return a file's size and time of change: what tells an lru_cache that it is still the same."""
+    status = file.stat()
+    return status.st_size, status.st_mtime_ns
 
 
 @lru_cache(maxsize=64)
 def _file_key_once(file: Path, size: int, changed: int) -> str:
-    """A dialog of a hundred clips is a hundred times the same file."""
     return file_key(file)
 
 
@@ -135,17 +139,9 @@ def probe_video(path: str | PathLike[str]) -> VideoInfo:
     width, height = (int(capture.get(size)) for size in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
     nominal_step = 1 / _nominal_fps(capture)
     capture.release()
-    try:
-        with av.open(str(file)) as container:
-            packets = [packet for packet in container.demux(video=0) if packet.size]
-            stamps = [packet.dts if packet.pts is None else packet.pts for packet in packets]
-            tick = float(container.streams.video[0].time_base or 0)
-    except av.FFmpegError as error:
-        raise DataError(file, f"can't be read as a video ({error})", _REENCODE) from error
-    if not packets:
-        raise DataError(file, "holds no frame", _REENCODE)
+    stamps, tick = _stamps(file, *_state(file))
+    count = len(stamps)
     known = [stamp for stamp in stamps if stamp is not None]
-    count = len(packets)
     if cut is not None:
         origin = min(known, default=0)
         known = [stamp for stamp in known if cut.start <= (stamp - origin) * tick + _NEAR < cut.end]
@@ -156,6 +152,21 @@ def probe_video(path: str | PathLike[str]) -> VideoInfo:
     span = (max(known) - min(known)) * tick if known else 0.0
     seconds = span * count / (count - 1) if span else count * nominal_step
     return VideoInfo(Path(path), width, height, round(count / seconds, 6), count, round(seconds, 6))
+
+
+@lru_cache(maxsize=4)  # a dialog of a hundred clips is a hundred times the same file
+def _stamps(file: Path, size: int, changed: int) -> tuple[list[int | None], float]:
+    """Return the time stamps of a file's packets, in the order stored, and the seconds of one tick."""
+    try:
+        with av.open(str(file)) as container:
+            packets = [packet for packet in container.demux(video=0) if packet.size]
+            stamps = [packet.dts if packet.pts is None else packet.pts for packet in packets]
+            tick = float(container.streams.video[0].time_base or 0)
+    except av.FFmpegError as error:
+        raise DataError(file, f"can't be read as a video ({error})", _REENCODE) from error
+    if not stamps:
+        raise DataError(file, "holds no frame", _REENCODE)
+    return stamps, tick
 
 
 def iter_frames(path: str | PathLike[str], *, fps: float = FPS) -> Iterator[tuple[float, np.ndarray]]:

@@ -204,3 +204,19 @@ def test_joined_corpora_make_one_clip_table(baum1):
         pd.testing.assert_frame_equal(mine, theirs)
     clips, _ = corpora.load_clips(f"BAUM-1s={baum1 / 'BAUM-1'}")
     assert set(clips["corpus"]) == {"BAUM-1s"}
+
+
+def test_a_file_that_is_no_video_is_listed(tmp_path, clip_path):
+    touch(tmp_path / "broken.mp4")
+    good, broken = clip_path, tmp_path / "broken.mp4"
+    rows = [
+        {"clip_id": name, "corpus": "own", "source_label": "happy", "path": str(path)}
+        for name, path in (("b", broken), ("a", good), ("c", f"{good}#t=0.5,1.5"), ("d", tmp_path / "gone.mp4"))
+    ]
+    clips, excluded = corpora.probe_clips(pd.DataFrame(rows), jobs=1)
+    assert clips["clip_id"].to_list() == ["a", "c"]
+    assert clips["seconds"].round(2).to_list() == [2.0, 1.0]
+    assert clips["fps"].to_list() == [30, 30]
+    assert excluded["clip_id"].to_list() == ["b", "d"]
+    assert "video" in excluded["reason"][0]
+    assert "no such file" in excluded["reason"][1]

@@ -31,6 +31,7 @@ __all__ = [
     "Corpus",
     "data_sources",
     "load_clips",
+    "probe_clips",
     "read_own",
     "resolve_data",
 ]
@@ -167,3 +168,36 @@ def load_clips(
         layouts = "\n".join(CORPORA[name].layout for name in chosen)
         raise DataError(data, f"no usable clip; excluded {reasons}", f"Expected this layout:\n{layouts}")
     return clips, excluded
+
+
+def probe_clips(clips: pd.DataFrame, *, jobs: int | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Look at every clip's file: which can be opened as a video, and what it is like.
+
+    Returns
+    -------
+    clips
+        The rows that can, with a new index, and what `video.probe_video` says: fps, seconds, width and height.
+    excluded
+        The others, as in `load_clips`: corpus, clip_id, path, source_label, reason. Faults inside of a video show only
+        when it is decoded (notebook 02).
+    """
+    from microx_utils.parallel import run_parallel
+
+    found = run_parallel(_probe, [(path,) for path in clips["path"]], desc="opening clips", jobs=jobs)
+    table = clips.reset_index(drop=True).join(pd.DataFrame(found, columns=[*_PROBED, "reason"]))
+    usable = table["reason"] == ""
+    good = table[usable].drop(columns="reason").reset_index(drop=True)
+    return good, table.loc[~usable, EXCLUDED_COLUMNS].reset_index(drop=True)
+
+
+_PROBED = ("fps", "seconds", "width", "height")
+
+
+def _probe(path: str) -> dict[str, float | str]:
+    from microx_utils.video import probe_video  # reading tables needs no decoder
+
+    try:
+        info = probe_video(path)
+    except DataError as error:
+        return dict.fromkeys(_PROBED, 0.0) | {"reason": error.problem}
+    return {name: getattr(info, name) for name in _PROBED} | {"reason": ""}

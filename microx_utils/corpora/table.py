@@ -136,6 +136,9 @@ def not_a_video(path: Path) -> str:
     return "" if start else "the file is empty"
 
 
+SAME_TAKE = "another file holds the same take"
+
+
 def one_of(files: Sequence[Path]) -> list[tuple[Path, str]]:
     """Return (file, reason) for files of one and the same take, the one to use first.
 
@@ -143,8 +146,7 @@ def one_of(files: Sequence[Path]) -> list[tuple[Path, str]]:
     """
     reasons = {path: not_a_video(path) for path in files}
     first, *others = sorted(files, key=lambda path: bool(reasons[path]))
-    same = f"the same take as {first.parent.name}/{first.name}"
-    return [(first, reasons[first]), *((path, reasons[path] or same) for path in others)]
+    return [(first, reasons[first]), *((path, reasons[path] or SAME_TAKE) for path in others)]
 
 
 LABEL_SHEET = "labels.csv"
