@@ -15,7 +15,7 @@ READY := $(VENV)/.installed
 .PHONY: help figures test doctor data lock clean FORCE
 
 help:
-	@echo "make figures [PROFILE=smoke|class|paper] [ONLY=03,06] [DATA=folder] [JOBS=1]   run the notebooks, write figures/"
+	@echo "make figures [PROFILE=smoke|class|paper] [ONLY=03,06] [DATA=folder|NAME=folder,...] [JOBS=1]   run the notebooks, write figures/"
 	@echo "make test      lint, types, tests, and every notebook in the smoke profile"
 	@echo "make doctor    what this machine has and lacks"
 	@echo "make data      render whatever is missing of the sample (it ships with the repository)"

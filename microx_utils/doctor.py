@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from microx_utils import paths
+from microx_utils.corpora import CORPORA
 from microx_utils.errors import DataError
 from microx_utils.openface_program import find_program
 
@@ -152,24 +153,21 @@ def check_gpu() -> Check:
 
 
 def check_data(data: Path) -> list[Check]:
-    """Look for the sample and for the reader's own copies of BAUM under `data`/raw."""
+    """Look for the sample and for the reader's own copies of real corpora under `data`/raw."""
     clips = sorted((data / "sample").rglob("*.mp4"))
     if clips:
         checks = [Check("sample", OK, f"{len(clips)} clips in data/sample")]
     else:
         remedy = "Restore it with git, or run `microx data render` (takes a while)."
         checks = [Check("sample", MISSING, "no clips in data/sample", remedy)]
-    found = []
     raw = data / "raw"
-    if raw.is_dir():
-        found = [f"{each.relative_to(raw)}" for each in sorted(raw.rglob("Annotations*.xlsx"))]
+    found = [name for name in CORPORA if (raw / name).is_dir()]
+    found += [str(each.relative_to(raw)) for each in sorted(raw.rglob("Annotations*.xlsx"))] if raw.is_dir() else []
     if found:
-        checks.append(Check("BAUM", OK, f"in data/raw: {', '.join(found)}"))
+        checks.append(Check("corpora", OK, f"in data/raw: {', '.join(found)}"))
     else:
         checks.append(
-            Check(
-                "BAUM", OK, "not found, and not needed; to use your own copy, put it into data/raw (see data/README.md)"
-            )
+            Check("corpora", OK, "none in data/raw, and none needed; `microx data list` says how to get some")
         )
     return checks
 

@@ -1,5 +1,7 @@
 """The command `microx`: quick to start, strict about what it is asked, honest exit codes."""
 
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +9,7 @@ from pathlib import Path
 import pytest
 from notebook_factory import a_course, write_notebook
 
-from microx_utils import cli, doctor, manifest, paths
+from microx_utils import backends, cli, doctor, manifest, paths
 
 
 def test_help_and_names_need_no_heavy_package() -> None:
@@ -120,3 +122,36 @@ def test_data_may_be_repeated() -> None:
     given = ["figures", "--data", "BAUM-1a=/a", "--data", "BAUM-2=/b"]
     assert parser.parse_args(given).data == "BAUM-1a=/a,BAUM-2=/b"
     assert parser.parse_args(given).data == "BAUM-1a=/a,BAUM-2=/b"  # nothing is kept from one parsing to the next
+
+
+def test_preprocess_lists_what_it_leaves_out(
+    tmp_path: Path, clip_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(paths, "PROCESSED", tmp_path / "processed")
+    for name in ("happy_plain_1", "sad_plain_1", "fear_plain_1"):
+        (tmp_path / "raw" / "own" / "kim").mkdir(parents=True, exist_ok=True)
+        shutil.copy(clip_path, tmp_path / "raw" / "own" / "kim" / f"{name}.mp4")
+    actor = tmp_path / "raw" / "RAVDESS" / "Actor_01"
+    actor.mkdir(parents=True)
+    shutil.copy(clip_path, actor / "01-01-03-01-01-01-01.mp4")
+    (actor / "01-01-04-01-01-01-01.mp4").write_bytes(b"not a video at all, and long enough to look at")
+    monkeypatch.setattr(paths, "DATA", tmp_path)
+    assert cli.main(["preprocess", "--profile", "smoke", "--data", "ravdess", "--data", "own", "--jobs", "1"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"clips: 1 clips of 1 people, 40 frames; store [0-9a-f]{16}", said)
+    assert re.search(r"left out: 1 x .*video", said)
+    assert re.search(r"own: 3 clips of 1 people, 120 frames", said)
+
+
+def test_train_refuses_an_unknown_row_and_an_absent_cluster(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", "table9", "--profile", "smoke", "--scheduler", "tcp://127.0.0.1:9"]) == 2
+    assert "no Dask scheduler answers" in capsys.readouterr().err
+
+
+def test_landmarks_option_reaches_the_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MICROX_LANDMARKS", "litert")  # so that it is put back
+    with pytest.raises(SystemExit):
+        cli.main(["figures", "--landmarks", "clm"])
+    monkeypatch.setattr(cli, "preprocess_command", lambda _: ["litert", "openface"].index(backends.chosen_backend()))
+    assert cli.main(["preprocess"]) == 0
+    assert cli.main(["preprocess", "--landmarks", "openface"]) == 1
