@@ -131,15 +131,15 @@ def draw_clip_quality(
 ) -> Figure:
     """Draw histograms of a report of `landmark_quality.clip_quality`; red where a clip is named among the worst."""
     panels = (
-        (100 * quality["found"], "face found, % of a clip's frames", (100 * LOW_FOUND, np.inf)),
-        (quality["confidence"], "confidence, median of a clip", (LOW_CONFIDENCE, np.inf)),
-        (quality["jitter"], "jitter, % of eye distance a frame", (-np.inf, HIGH_JITTER)),
-        (quality["stored_fps"], "stored frames a second", None),
-        (quality["seconds"], "seconds", None),
-        (quality["eye_distance"], "outer eye corners apart, px", None),
+        (100 * quality["found"], "face found, % of a clip's frames", (100 * LOW_FOUND, np.inf), (0, 100)),
+        (quality["confidence"], "confidence, median of a clip", (LOW_CONFIDENCE, np.inf), (0, 1)),
+        (quality["jitter"], "jitter, % of eye distance a frame", (-np.inf, HIGH_JITTER), None),
+        (quality["stored_fps"], "stored frames a second", None, None),
+        (quality["seconds"], "seconds", None, None),
+        (quality["eye_distance"], "outer eye corners apart, px", None, None),
     )
     figure, grid = plt.subplots(2, 3, figsize=(WIDTH, 3.9), layout="constrained")
-    for ax, (column, label, limits) in zip(grid.flat, panels, strict=True):
+    for ax, (column, label, limits, whole) in zip(grid.flat, panels, strict=True):
         values = column.dropna().to_numpy(float)
         ax.set_xlabel(label, fontsize=8)
         if not len(values):
@@ -149,7 +149,7 @@ def draw_clip_quality(
         low, high = limits or (-np.inf, np.inf)
         good = (values >= low) & (values <= high)
         parts, colours = [values[good], values[~good]], [HELD_OUT_COLOUR, FLAGGED_COLOUR]
-        ax.hist(parts, bins=20, stacked=True, color=colours, edgecolor="white", linewidth=0.6)
+        ax.hist(parts, bins=20, range=whole, stacked=True, color=colours, edgecolor="white", linewidth=0.6)
         if limits:
             flagged = f"{(~good).sum()} of {len(values)} flagged"
             ax.set_title(flagged, fontsize=7.5, fontweight="normal", loc="right")
