@@ -5,8 +5,8 @@
 The corpus is the sample's clips, copied with a few bytes added at the end of each file: other bytes, so that nothing
 comes from a cache, and the same pictures. First `--part` clips are preprocessed by one process and by one for each
 processor, for the ratio of the two; then all of them. Memory is the sum of this process and its children, each page
-counted once where the system tells (PSS). Run it with nothing else on the machine. About 5 GB of disk and half an hour on
-two cores.
+counted once where the system tells (PSS). Run it with nothing else on the machine. It takes about 5 GB of disk and
+half an hour on two cores.
 """
 
 import argparse
@@ -48,6 +48,8 @@ def used_memory(process: psutil.Process) -> int:
     """Bytes of one process: shared pages by share where the system tells, else resident ones."""
     try:
         info = process.memory_full_info()
+    except psutil.AccessDenied:
+        return process.memory_info().rss
     except psutil.NoSuchProcess:
         return 0
     return getattr(info, "pss", info.rss)
@@ -99,9 +101,10 @@ def main() -> None:
             store, seconds, peak = measure(clips, work / "all", jobs=None)
         where = "on the cluster" if arguments.scheduler else "here"
         size = store.crops.nbytes / 2**30
+        memory = "" if arguments.scheduler else f"; peak memory {peak / 2**30:.2f} GiB"  # not of the workers elsewhere
         print(
             f"{'all of it, ' + where:24} {len(clips):6,} clips {len(store.crops):9,} frames "
-            f"{len(store.crops) / seconds:7.0f} frames/s; peak memory {peak / 2**30:.2f} GiB, {size:.2f} GiB of crops"
+            f"{len(store.crops) / seconds:7.0f} frames/s{memory}; {size:.2f} GiB of crops"
         )
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -1,7 +1,9 @@
 """The command `microx`; each of its sub-commands imports what it needs when it is called."""
 
 import argparse
+import errno
 import importlib.metadata
+import io
 import os
 import shlex
 import sys
@@ -47,9 +49,6 @@ def figures_command(arguments: argparse.Namespace) -> int:
         )
     except NotebookError as error:
         return _refuse(error)
-    except KeyboardInterrupt:
-        print("microx: interrupted; what had finished is kept", file=sys.stderr)
-        return 130
     failures = [(result.notebook, result.failure) for result in results if result.failure is not None]
     for name, failure in failures:
         print(f"\n{name}, cell {failure.cell}:\n{failure.traceback}", file=sys.stderr, flush=True)
@@ -74,11 +73,12 @@ def preprocess_command(arguments: argparse.Namespace) -> int:
     started = time.perf_counter()
     with cluster(arguments.scheduler):
         stores = stages.preprocess(arguments.data, get_profile(arguments.profile), jobs=arguments.jobs)
-    for name, store in stores.items():
+    for name, (store, excluded) in stores.items():
         people = store.clips["subject"].nunique()
         print(f"{name}: {len(store.clips)} clips of {people} people, {len(store.crops):,} frames; store {store.key}")
-        for reason, count in store.excluded["reason"].value_counts().items():
-            print(f"  left out: {count} x {reason}")
+        for reason, rows in excluded.groupby("reason"):
+            example = rows["path"].iloc[0] or rows["clip_id"].iloc[0]
+            print(f"  left out: {len(rows)} x {reason} ({'for instance ' * (len(rows) > 1)}{example})")
     print(f"Preprocessed in {time.perf_counter() - started:.0f} s.")
     return 0
 
@@ -86,15 +86,18 @@ def preprocess_command(arguments: argparse.Namespace) -> int:
 def train_command(arguments: argparse.Namespace) -> int:
     """Train rows of experiments.toml, several at a time on a Dask cluster; notebooks then find the runs cached."""
     from microx_utils import stages
+    from microx_utils.experiments import read_experiments
     from microx_utils.parallel import cluster
 
     profile, seeds = get_profile(arguments.profile), range(arguments.seed, arguments.seed + arguments.seeds)
-    try:
-        with cluster(arguments.scheduler):
-            stages.preprocess(arguments.data, profile)
-            table = stages.train_rows(arguments.rows, arguments.data, profile, seeds=seeds)
-    except ValueError as error:
-        return _refuse(error)
+    known = read_experiments()
+    unknown = [name for name in arguments.rows if name not in known]
+    if unknown:
+        print(f"microx: experiments.toml has no row {unknown}; it has {[*known]}", file=sys.stderr)
+        return 2
+    with cluster(arguments.scheduler):
+        stages.preprocess(arguments.data, profile)
+        table = stages.train_rows(arguments.rows, arguments.data, profile, seeds=seeds)
     print(table.to_string(index=False))
     return int((table["problem"] != "").any())
 
@@ -190,15 +193,8 @@ def landmarks_run_command(arguments: argparse.Namespace) -> int:
     from microx_utils.backends import chosen_backend
     from microx_utils.landmark_batches import prepare_landmarks
 
-    try:
-        backend = chosen_backend()
-    except ValueError as error:
-        return _refuse(error)
-    try:
-        rows = prepare_landmarks(_all_clips(arguments.data)["path"], backend=backend, jobs=arguments.jobs)
-    except KeyboardInterrupt:
-        print("microx: interrupted; what had finished is kept", file=sys.stderr)
-        return 130
+    backend = chosen_backend()
+    rows = prepare_landmarks(_all_clips(arguments.data)["path"], backend=backend, jobs=arguments.jobs)
     failed = rows[rows["problem"] != ""]
     for row in failed.itertuples():
         print(f"{row.path}: {row.problem}")
@@ -360,12 +356,26 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; return 0, 1 if something failed, or 2 if the request can't be carried out."""
     arguments = build_parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # not every terminal has every letter
     if getattr(arguments, "landmarks", None):
         os.environ[backends.VARIABLE] = arguments.landmarks  # notebooks' kernels inherit it
+    try:
+        backends.chosen_backend()
+    except ValueError as error:
+        return _refuse(error)
     try:
         return arguments.function(arguments)
     except DataError as error:
         return _refuse(error)
+    except OSError as error:
+        full = " Free some space, or set MICROX_PROCESSED to a larger disk." if error.errno == errno.ENOSPC else ""
+        print(f"microx: {error.filename or 'writing'}: {error.strerror or error}.{full}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("microx: interrupted; what had finished is kept, and the same command goes on", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import pandas as pd
 
 from microx_utils import openface
 from microx_utils.backends import check_backend, chosen_backend
+from microx_utils.cache import file_key
 from microx_utils.errors import DataError
 from microx_utils.landmarks import clip_landmarks, kept_table, of_openface, rows_at_fps
 from microx_utils.openface import (
@@ -73,10 +74,24 @@ def prepare_landmarks(
     return pd.DataFrame({"path": names, "problem": [problems[name] for name in names]}, dtype=object)
 
 
+def kept_keys(
+    clips: Iterable[str | os.PathLike[str]], backend: str, *, cache: str | os.PathLike[str] | None = None
+) -> list[str]:
+    """Return a hash of each clip's kept table by a backend, "" where none is kept: which landmarks there are now."""
+    keys = []
+    for path in clips:
+        try:
+            kept = kept_table(path, backend, cache)
+            keys.append(file_key(kept) if kept.is_file() else "")
+        except DataError:  # the video itself can't be read
+            keys.append("")
+    return keys
+
+
 def _problem_of(path: str, backend: str, cache: str | os.PathLike[str] | None) -> str:
     try:
         clip_landmarks(path, backend=backend, cache=cache)
-    except (DataError, ValueError, OSError) as error:
+    except (DataError, ValueError) as error:
         return _problem(error)
     return ""
 
@@ -92,7 +107,7 @@ def _run_openface(names: list[str], jobs: int | None, cache: str | os.PathLike[s
         try:
             iter_frames(name, fps=FPS)  # says what is wrong with a file that can't be read
             places[name] = kept_table(name, "openface", cache)
-        except (DataError, ValueError, OSError) as error:
+        except (DataError, ValueError) as error:
             problems[name] = _problem(error)
     # a video that lies in two places is one to OpenFace
     todo = {place: name for name, place in places.items() if not place.is_file()}
@@ -105,7 +120,8 @@ def _run_openface(names: list[str], jobs: int | None, cache: str | os.PathLike[s
         folder = next(iter(todo)).parent
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".openface-", dir=folder, ignore_cleanup_errors=True) as out:
-            rows = openface.run([*todo.values()], out, jobs=jobs, done=keep)
+            proven = len(todo) < len(set(places.values()))
+            rows = openface.run([*todo.values()], out, jobs=jobs, done=keep, proven=proven)
         failed = dict(zip(todo, rows["problem"], strict=True))
         problems |= {name: failed[place] for name, place in places.items() if place in failed}
     return {name: problems.get(name, "") for name in names}
@@ -173,6 +189,8 @@ def import_openface(
     for row, problem in zip(good, run_parallel(_import_one, calls, desc="importing CSVs", jobs=jobs), strict=True):
         row["problem"] = problem
     rows += [{"csv": "", "clip_id": clip_id, "problem": "no CSV fits it"} for clip_id in videos if clip_id not in uses]
+    for row in rows:  # a name that is not UTF-8 can be read, not printed
+        row["csv"] = row["csv"].encode("utf-8", "backslashreplace").decode()
     return pd.DataFrame(rows, columns=["csv", "clip_id", "problem"])
 
 
@@ -217,6 +235,6 @@ def _import_one(csv: str, video: str, cache: str | os.PathLike[str] | None) -> s
                 f"has points outside of the video's {info.width} x {info.height} px: another video's, or another size"
             )
         write_openface_csv(rows_at_fps(table, rows), kept_table(video, "openface", cache))
-    except (DataError, ValueError, OSError) as error:
+    except (DataError, ValueError) as error:
         return _problem(error)
     return ""

@@ -5,6 +5,7 @@ it, and a table turns those into the 68 iBUG points that OpenFace and the paper'
 the face is followed: the mesh of one frame says where to look in the next, nearly twice as fast as detecting anew.
 """
 
+import importlib.metadata
 import os
 import tempfile
 import warnings
@@ -221,8 +222,14 @@ def track_frames(frames: Iterable[tuple[float, np.ndarray]], *, tracker: Tracker
 
 def backend_key(backend: str) -> dict[str, Any]:
     """Return all that decides a clip's landmarks, besides its video; part of the key of whatever is made of them."""
-    # OpenFace brings its own networks: a new version of ours leaves its tables as good as they were
-    version = [BACKEND_VERSION[backend], *([] if backend == "openface" else [weights_version()])]
+    version: list[Any] = [BACKEND_VERSION[backend]]
+    if (
+        backend == "litert"
+    ):  # the others bring their own networks: a new version of ours leaves their tables as they were
+        version.append(weights_version())
+    elif backend == "dlib":
+        names = ("dlib-bin", "dlib")  # its wheels, and what one compiles oneself
+        version += [each.version for name in names for each in importlib.metadata.distributions(name=name)]
     return {"backend": backend, "version": version, "fps": FPS}
 
 

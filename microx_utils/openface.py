@@ -210,6 +210,7 @@ def run(
     timeout_s: float | None = None,
     progress: bool = True,
     done: Callable[[str, Path], None] | None = None,
+    proven: bool = False,
 ) -> pd.DataFrame:
     """Run OpenFace over videos, and return which of them have a whole CSV now.
 
@@ -237,6 +238,8 @@ def run(
     done
         Called as `done(video, csv)` as soon as a CSV is whole, in any thread. A DataError that it raises becomes the
         clip's problem.
+    proven
+        OpenFace has worked here before: if it now fails for every clip, that is the clips' problem.
 
     Returns
     -------
@@ -247,8 +250,8 @@ def run(
     Raises
     ------
     DataError
-        OpenFace isn't here or can't be started; or it is broken (its models are missing, say): then it fails for one
-        clip after the other without ever writing a CSV.
+        OpenFace isn't here or can't be started; or it is broken (its models are missing, say): then it fails for
+        three clips, one after the other, without ever writing a CSV.
     ValueError
         jobs or clips_per_start is below 1.
     """
@@ -263,7 +266,7 @@ def run(
         raise DataError("OpenFace", "isn't found on this machine", HOW_TO_GET)
     folder = Path(out).absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    whole = _Run(program, folder, _csv_names(names), timeout_s, done)
+    whole = _Run(program, folder, _csv_names(names), timeout_s, done, proven)
     size = min(clips_per_start, -(-len(names) // jobs))
     batches = [names[first : first + size] for first in range(0, len(names), size)]
     rows: dict[str, dict[str, Any]] = {}
@@ -301,11 +304,12 @@ class _Run:
         csv_names: dict[str, str],
         timeout_s: float | None,
         done: Callable[[str, Path], None] | None,
+        proven: bool,
     ) -> None:
         self.program, self.out, self.csv_names, self.timeout_s, self.done = program, out, csv_names, timeout_s, done
         self.stop = threading.Event()
         self.under_way: dict[int, int] = {}  # thread -> clips finished of its batch, for the bar
-        self._wrote = False  # whether any start has left a CSV
+        self._wrote = proven  # whether any start has left a CSV
         self._barren: set[str] = set()  # clips that failed alone as if the program were broken
 
     def batch(self, videos: list[str]) -> dict[str, dict[str, Any]]:
@@ -362,14 +366,14 @@ class _Run:
             try:
                 if self.done is not None:
                     self.done(clip.video, final)
-            except (DataError, ValueError, OSError) as error:
+            except (DataError, ValueError) as error:
                 rows[clip.video] = _row(clip.video, problem=getattr(error, "problem", str(error)))
                 continue
             rows[clip.video] = _row(clip.video, str(final), len(table), float(success_array(table).mean()))
         self._wrote = self._wrote or wrote
         if len(clips) == 1 and ended.faulty and not wrote:
             self._barren.add(clips[0].video)
-            if not self._wrote and len(self._barren) >= min(_BARREN, len(self.csv_names)):
+            if not self._wrote and len(self._barren) >= _BARREN:
                 self.stop.set()  # before another thread begins anew
                 remedy = "Start the program by hand: it has to load its models and to read a video."
                 raise DataError(str(self.program), f"OpenFace fails for every clip: it {ended}", remedy)

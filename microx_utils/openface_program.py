@@ -53,10 +53,10 @@ class Program:
 def find_program() -> Program | None:
     """Return how OpenFace can be started here, or None.
 
-    In this order: the program, or its folder, that OPENFACE_BIN names; FeatureExtraction on the PATH; a container
-    image that docker or podman holds. That is OPENFACE_IMAGE or else algebr/openface, its program OPENFACE_IMAGE_BIN or
-    else /home/openface-build/build/bin/FeatureExtraction. Nothing is ever downloaded. No image was tried: place and
-    rights of the program in it are as its users describe them.
+    In this order: the program, or its folder, that OPENFACE_BIN names; the container image that OPENFACE_IMAGE names;
+    FeatureExtraction on the PATH; the image algebr/openface, if docker or podman holds it. A container's program is
+    OPENFACE_IMAGE_BIN or else /home/openface-build/build/bin/FeatureExtraction. Nothing is ever downloaded. No image
+    was tried: place and rights of the program in it are as its users describe them.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def find_program() -> Program | None:
     wanted = os.environ.get("OPENFACE_BIN")
     if wanted:
         return Program(_wanted_program(wanted))
-    for name in NAMES:
+    for name in () if os.environ.get("OPENFACE_IMAGE") else NAMES:
         found = shutil.which(name)
         if found:
             return Program(str(Path(found).absolute()))  # the PATH may hold relative folders

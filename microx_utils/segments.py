@@ -11,6 +11,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from microx_utils.backends import chosen_backend
 from microx_utils.components import COMPONENTS, Style, component_available, crop_components
 from microx_utils.corpora import EXCLUDED_COLUMNS
 from microx_utils.errors import DataError
-from microx_utils.landmark_batches import prepare_landmarks
+from microx_utils.landmark_batches import kept_keys, prepare_landmarks
 from microx_utils.landmarks import backend_key, clip_landmarks
 from microx_utils.openface import find_program, landmark_array, success_array
 from microx_utils.parallel import run_parallel
@@ -104,7 +105,7 @@ def crop_store(
         Not one clip gave crops, or the disk is too full to hold them.
     """
     backend = backend or chosen_backend()
-    made_from = {
+    made_from: dict[str, Any] = {
         "version": STORE_VERSION,
         "size": size,
         "style": style,
@@ -112,14 +113,32 @@ def crop_store(
         "landmarks": backend_key(backend),
         "components": COMPONENTS,
     }
-    videos = [video_key(path) for path in clips["path"]]
-    table_key = cache.content_key(rows=clips.drop(columns="path").to_dict("records"))
-    key = cache.content_key(videos=videos, table=table_key, **made_from)
-    folder = paths.PROCESSED / "stores" / key
+    files = clips["path"].to_list()
+    made_from["videos"] = [_video_key(path) for path in files]
+    made_from["table"] = cache.content_key(rows=clips.drop(columns="path").to_dict("records"))
+    problems = [""] * len(files)
+    folder = _store_folder(files, made_from)
+    if backend == "openface" and not folder.is_dir() and find_program() is not None:
+        problems = prepare_landmarks(files, backend=backend, jobs=jobs)["problem"].to_list()
+        folder = _store_folder(files, made_from)
     with cache.lock(folder):
         if not folder.is_dir():
-            _build_store(clips, folder, made_from, jobs=jobs)
-    return _open_store(folder, clips, key, style)
+            _build_store(clips, folder, made_from, problems, jobs=jobs)
+    return _open_store(folder, clips, folder.name, style)
+
+
+def _video_key(path: str) -> str:
+    """Return a clip's key, or what is wrong with its file: it is listed when its frames are counted."""
+    try:
+        return video_key(path)
+    except DataError as error:
+        return error.problem
+
+
+def _store_folder(files: list[str], made_from: dict) -> Path:
+    """Return where a store is kept. OpenFace's tables are part of its key: they are imported, or fail, clip by clip."""
+    more = {"tables": kept_keys(files, "openface")} if made_from["landmarks"]["backend"] == "openface" else {}
+    return paths.PROCESSED / "stores" / cache.content_key(**made_from, **more)
 
 
 def make_segments(
@@ -295,19 +314,20 @@ def crop_clip(
     return crops, available
 
 
-def _build_store(clips: pd.DataFrame, folder: Path, made_from: dict, *, jobs: int | None) -> None:
+def _build_store(clips: pd.DataFrame, folder: Path, made_from: dict, problems: list[str], *, jobs: int | None) -> None:
     """Write the store into `folder`: landmarks first, which also tells every clip's length, then the crops.
 
     The crops go straight to their rows in one file, one clip in memory at a time. A clip's availability file is
     written after its crops, so that a killed run goes on with the first clip that has none.
     """
     videos = clips["path"].to_list()
-    if made_from["landmarks"]["backend"] == "openface" and find_program() is not None:
-        prepare_landmarks(videos, backend="openface", jobs=jobs)  # many clips a start; the count below names problems
-    calls = [(path, made_from, paths.PROCESSED) for path in videos]
+    good = [k for k, problem in enumerate(problems) if not problem]
+    style_of = {name: made_from[name] for name in ("size", "style", "max_frames", "landmarks")}
+    calls = [(videos[k], style_of, paths.PROCESSED) for k in good]
     counts = run_parallel(_count_frames, calls, desc="finding landmarks", jobs=jobs)
-    reasons = [reason for _, reason in counts]
-    frames = np.array([count for count, _ in counts], np.int64)
+    frames, reasons = np.zeros(len(videos), np.int64), list(problems)
+    for k, (count, reason) in zip(good, counts, strict=True):
+        frames[k], reasons[k] = count, reason
     used = np.flatnonzero(frames)
     if not len(used):
         raise DataError(
@@ -326,7 +346,7 @@ def _build_store(clips: pd.DataFrame, folder: Path, made_from: dict, *, jobs: in
             building / f"available_{k}.npy",
             int(first[k]),
             int(frames[k]),
-            made_from,
+            style_of,
             paths.PROCESSED,
         )
         for k in used

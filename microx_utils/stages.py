@@ -4,6 +4,7 @@ Each is cached, so that whoever asks first does the work, here or on a cluster (
 """
 
 import os
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -51,14 +52,25 @@ def train_row(name: str, data: str, profile: Profile, *, seed: int) -> Run:
     return training.run(experiment, _crops(clips, profile, cast(Style, experiment.crop_style)))
 
 
-def preprocess(data: str, profile: Profile, *, jobs: int | None = None) -> dict[str, CropStore]:
+def preprocess(data: str, profile: Profile, *, jobs: int | None = None) -> dict[str, tuple[CropStore, pd.DataFrame]]:
     """Find the landmarks and cut the crops of a data set and of its own recordings; resumable clip by clip.
 
-    Returns the stores by name: "clips" and, where there are own recordings, "own". Raises what `crops_of` does.
+    Returns
+    -------
+    {name: (store, excluded)}
+        Names are "clips" and, where there are own recordings, "own". excluded lists what has no crops and why, both
+        what the corpus's reader left out and what can't be used: corpus, clip_id, path, source_label, reason.
+
+    Raises
+    ------
+    DataError
+        As `corpora.load_clips` and `segments.crop_store`; never for one clip.
     """
-    stores = {"clips": crops_of(data, profile, jobs=jobs)}
-    if "own" in data_sources(data):
-        stores["own"] = crops_of(data, profile, own=True, jobs=jobs)
+    stores = {}
+    for name in ("clips", "own") if "own" in data_sources(data) else ("clips",):
+        store = crops_of(data, profile, own=name == "own", jobs=jobs)
+        unread = load_clips(data, corpora=["own"] if name == "own" else None)[1]
+        stores[name] = store, pd.concat([unread, store.excluded], ignore_index=True)
     return stores
 
 
@@ -91,5 +103,6 @@ def _train_there(name: str, data: str, profile: Profile, seed: int, processed: s
     try:
         run = train_row(name, data, profile, seed=seed)
     except Exception as error:  # noqa: BLE001 - listed, whatever it is: the other rows are trained all the same
+        traceback.print_exc()
         return row | {"problem": f"{type(error).__name__}: {error}"}
     return row | {"key": run.key, "epochs": len(run.history), "seconds": run.timings["seconds_training"]}

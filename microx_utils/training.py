@@ -44,7 +44,7 @@ __all__ = [
     "split_table",
 ]
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 """Part of every run's key. Raise it when this module, models, inputs or augmentation changes what a run computes."""
 
 PREDICT_BATCH = {"compact": 64, "published": 8}

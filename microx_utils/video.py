@@ -92,11 +92,19 @@ def split_path(path: str | PathLike[str]) -> tuple[Path, Cut | None]:
 
 
 def video_key(path: str | PathLike[str]) -> str:
-    """Return 16 hex digits that change with a clip's bytes, and with the part of the file that it is."""
+    """Return 16 hex digits that change with a clip's bytes, and with the part of the file that it is.
+
+    Raises DataError for a file that is missing or can't be read.
+    """
     file, cut = split_path(path)
+    try:
+        if not file.is_file():  # a pipe would be waited for, for ever
+            raise DataError(file, "no such file, or not a file", "Check the path.")
+        whole = file_key(file) if cut is None else _file_key_once(file, *_state(file))
+    except OSError as error:
+        raise DataError(file, f"can't be read ({error.strerror})", "Check the path, and who may read it.") from error
     if cut is None:
-        return file_key(file)
-    whole = _file_key_once(file, *_state(file))
+        return whole
     return content_key(video=whole, start=cut.start, end=cut.end, area=cut.area)
 
 
@@ -280,12 +288,16 @@ def _chain(first: np.ndarray, rest: Iterator[np.ndarray]) -> Iterator[np.ndarray
 
 def _open(path: Path) -> cv2.VideoCapture:
     """Open a video for decoding on one thread (clips are worked on in parallel, one a core)."""
-    if not path.is_file():
-        raise DataError(path, "no such file, or not a file", "Check the path.")
-    size = path.stat().st_size
+    try:
+        if not path.is_file():
+            raise DataError(path, "no such file, or not a file", "Check the path.")
+        size = path.stat().st_size
+        wanted = _stated_size(path, size)
+    except OSError as error:
+        raise DataError(path, f"can't be read ({error.strerror})", "Make the file readable.") from error
     if not size:
         raise DataError(path, "is empty (0 bytes)", "Copy the file again from its source.")
-    if (wanted := _stated_size(path, size)) > size:
+    if wanted > size:
         raise DataError(path, f"is cut short: {size:,} bytes, its parts add to at least {wanted:,}", _REENCODE)
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     if not capture.isOpened():
@@ -389,7 +401,7 @@ def _decode_part(path: Path, capture: cv2.VideoCapture, cut: Cut) -> Iterator[tu
     capture = _open(path)
     if wound:
         capture.set(cv2.CAP_PROP_POS_MSEC, 1000 * wound)
-    first = None
+    first, count = None, 0
     try:
         while capture.grab():
             time = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 - origin + _NEAR
@@ -400,11 +412,18 @@ def _decode_part(path: Path, capture: cv2.VideoCapture, cut: Cut) -> Iterator[tu
                 if not found:
                     break
                 first = time if first is None else first
+                count += 1
                 yield time - first, cut.crop(image)
     finally:
         capture.release()
     if first is None:
         raise _outside(path, cut)
+    stored = probe_video(f"{path}{cut.fragment}")
+    if count < _WHOLE * stored.frames:
+        raise DataError(path, f"is damaged: {count} of the {stored.frames} frames of {cut.fragment} decode", _REENCODE)
+    if stored.seconds < _WHOLE * (cut.end - cut.start):
+        problem = f"ends before {cut.end:g} s: {stored.seconds:.2f} s are left of {cut.fragment}"
+        raise DataError(path, problem, "Compare the corpus's times with the video's length; copy the video again.")
 
 
 def _outside(path: Path, cut: Cut) -> DataError:

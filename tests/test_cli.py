@@ -139,12 +139,14 @@ def test_preprocess_lists_what_it_leaves_out(
     assert cli.main(["preprocess", "--profile", "smoke", "--data", "ravdess", "--data", "own", "--jobs", "1"]) == 0
     said = capsys.readouterr().out
     assert re.search(r"clips: 1 clips of 1 people, 40 frames; store [0-9a-f]{16}", said)
-    assert re.search(r"left out: 1 x .*video", said)
+    assert re.search(r"left out: 1 x can't be opened as a video.*01-01-04-01-01-01-01\.mp4", said)
     assert re.search(r"own: 3 clips of 1 people, 120 frames", said)
 
 
 def test_train_refuses_an_unknown_row_and_an_absent_cluster(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["train", "table9", "--profile", "smoke", "--scheduler", "tcp://127.0.0.1:9"]) == 2
+    assert cli.main(["train", "table9", "--profile", "smoke"]) == 2
+    assert "experiments.toml has no row ['table9']" in capsys.readouterr().err
+    assert cli.main(["train", "table6_mouth", "--profile", "smoke", "--scheduler", "tcp://127.0.0.1:9"]) == 2
     assert "no Dask scheduler answers" in capsys.readouterr().err
 
 

@@ -1,5 +1,6 @@
 """The clip table: words decide, codes are checked, nothing is dropped in silence."""
 
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -194,7 +195,7 @@ def test_data_names_corpora_and_folders(tmp_path, monkeypatch):
     assert corpora.resolve_data("baum-1s") == f"BAUM-1s={(tmp_path / 'raw' / 'BAUM-1s').resolve()}"
     with pytest.raises(DataError, match="given twice"):
         corpora.data_sources(f"BAUM-2={comma},BAUM-2={comma}")
-    with pytest.raises(DataError, match=r"BAUM-2 is not here\. Expected this layout:\n +BAUM-2/"):
+    with pytest.raises(DataError, match=r"BAUM-2 is not here: no such folder\. Expected this layout:\n +BAUM-2/"):
         corpora.data_sources("BAUM-2=/nowhere")
 
 
@@ -220,3 +221,29 @@ def test_a_file_that_is_no_video_is_listed(tmp_path, clip_path):
     assert excluded["clip_id"].to_list() == ["b", "d"]
     assert "video" in excluded["reason"][0]
     assert "no such file" in excluded["reason"][1]
+
+
+def test_mistakes_in_naming_data_are_named(tmp_path):
+    with pytest.raises(DataError, match=r"'RAVDES=/x' names no corpus|a comma begins another corpus only before"):
+        corpora.data_sources(f"BAUM-2={tmp_path},RAVDES=/x")
+    with pytest.raises(DataError, match="'BAUM-2=' names no corpus and folder"):
+        corpora.data_sources("BAUM-2=")
+    (tmp_path / "BAUM-2").mkdir()
+    (tmp_path / "own").mkdir()
+    assert corpora.data_sources(f"BAUM-2={tmp_path}, own={tmp_path}") == {  # one level too high, and a blank
+        "BAUM-2": tmp_path / "BAUM-2",
+        "own": tmp_path / "own",
+    }
+    with pytest.raises(DataError, match=r"sheet is missing(?s:.*)keep this layout:\n    BAUM-2/"):
+        corpora.load_clips(f"BAUM-2={tmp_path}")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_opened_is_named(baum1):
+    closed = baum1 / "BAUM-1" / "BAUM1a_MP4_all" / "s001"
+    closed.chmod(0)
+    try:
+        with pytest.raises(DataError, match="s001: can't be opened"):
+            corpora.load_clips(baum1)
+    finally:
+        closed.chmod(0o755)

@@ -1,6 +1,8 @@
 """Readers of RAVDESS, CREMA-D, eNTERFACE'05, MMI, IEMOCAP and Belfast: tiny trees with the irregularities of each."""
 
+import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -456,25 +458,25 @@ def test_belfast_names_and_own_labels(tmp_path):
     put(tmp_path / "labels.csv", "file,subject,emotion\nSet3/x1.avi,kim,surprise\n")
     clips, excluded = load("Belfast", tmp_path)
     assert {name: (row["subject"].split("/")[1], row["emotion"], row["note"]) for name, row in clips.items()} == {
-        "Set1 - lab_Disgust_P012 clip": ("P12", "contempt", belfast.FROM_NAME),
-        "Set2_M07_Amusement": ("M7", "happy", belfast.FROM_NAME),
-        "Set3_P06_fear": ("P6", "fear", belfast.FROM_NAME),
-        "Set3_x1": ("kim", "surprise", ""),
+        "Set1 - lab/Disgust/P012 clip": ("P12", "contempt", belfast.FROM_NAME),
+        "Set2/M07_Amusement": ("M7", "happy", belfast.FROM_NAME),
+        "Set3/P06_fear": ("P6", "fear", belfast.FROM_NAME),
+        "Set3/x1": ("kim", "surprise", ""),
     }
     assert dict(excluded) == {
-        "Set2_subject 7_Frustrated": "label 'frustration' is outside the seven classes",
-        "Set2_P03_fear_disgust": "the name holds ['fear', 'disgust']: write labels.csv",
-        "Set2_S1_fear": "the name holds no subject: write labels.csv",
-        "Set2_P04_task3": "the name holds no emotion: write labels.csv",
-        "Set2_P05_fear": "the file is empty",
-        "Set3_P06_fear": "another file holds the same take",
+        "Set2/subject 7/Frustrated": "label 'frustration' is outside the seven classes",
+        "Set2/P03_fear_disgust": "the name holds ['fear', 'disgust']: write labels.csv",
+        "Set2/S1_fear": "the name holds no subject: write labels.csv",
+        "Set2/P04_task3": "the name holds no emotion: write labels.csv",
+        "Set2/P05_fear": "the file is empty",
+        "Set3/P06_fear": "another file holds the same take",
     }
 
 
 def test_belfast_to_segments(tmp_path, processed, videos):
     put(tmp_path / "b" / "Set 1" / "Amusement" / "P01.mov", videos[".mov"])
     put(tmp_path / "b" / "Set 1" / "Amusement" / "P02.mov", videos[".mov"].read_bytes()[:2000])
-    good, corrupt = "Set 1_Amusement_P01", "Set 1_Amusement_P02"
+    good, corrupt = "Set 1/Amusement/P01", "Set 1/Amusement/P02"
     cut_segments("Belfast", tmp_path / "b", good={good}, corrupt={corrupt})
 
 
@@ -517,3 +519,35 @@ def test_a_folder_that_ends_in_mp4_is_no_video(tmp_path, person):
     write_video(tmp_path / "Actor_01" / "01-01-03-02-01-01-01.mp4", person[:2])
     clips, excluded = load("RAVDESS", tmp_path)
     assert [*clips] == ["01-01-03-02-01-01-01"] and not excluded
+
+
+def test_a_name_that_fits_two_files_labels_neither(tmp_path):
+    for folder in ("Set1", "Set2"):
+        put(tmp_path / folder / "001.avi")
+    put(tmp_path / "Set2" / "002.avi")
+    put(tmp_path / "labels.csv", "file,subject,emotion\n001.avi,kim,fear\n002.avi,lee,anger\n")
+    clips, excluded = load("Belfast", tmp_path)
+    assert list(clips) == ["Set2/002"]
+    fits = "a row of labels.csv fits several files: write the folder too"
+    assert dict(excluded) == {"Set1/001": fits, "Set2/001": fits}
+
+
+def test_linked_folders_are_read_and_loops_end(tmp_path):
+    put(tmp_path / "disk" / "Actor_02" / "01-01-03-01-01-01-02.mp4")
+    root = tmp_path / "RAVDESS"
+    put(root / "Actor_01" / "01-01-04-01-01-01-01.mp4")
+    (root / "Actor_02").symlink_to(tmp_path / "disk" / "Actor_02")
+    (root / "again").symlink_to(root)
+    (root / "Actor_01" / "01-01-05-01-01-01-01.mp4").symlink_to(tmp_path / "nowhere.mp4")
+    clips, excluded = corpora.load_clips(f"RAVDESS={root}")
+    assert clips["clip_id"].to_list() == ["RAVDESS/01-01-03-01-01-01-02", "RAVDESS/01-01-04-01-01-01-01"]
+    assert excluded["reason"].to_list() == ["the file can't be read (No such file or directory)"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_name_that_is_no_utf8_is_listed(tmp_path):
+    put(tmp_path / "Actor_01" / "01-01-04-01-01-01-01.mp4")
+    os.close(os.open(os.fsencode(tmp_path / "Actor_01") + b"/caf\xe9.mp4", os.O_CREAT | os.O_WRONLY))
+    _, excluded = corpora.load_clips(f"RAVDESS={tmp_path}")
+    assert excluded["reason"].to_list() == ["the file's name is not UTF-8: rename it"]
+    assert excluded["path"].str.endswith("caf\\udce9.mp4").all()

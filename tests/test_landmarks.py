@@ -271,11 +271,11 @@ def test_many_clips_are_prepared_and_a_bad_one_listed(clip_path: Path, tmp_path:
     assert prepare_landmarks([], backend="litert").empty
 
 
-def test_our_networks_are_no_part_of_openfaces_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_networks_are_part_of_no_others_key(monkeypatch: pytest.MonkeyPatch) -> None:
     before = [backend_key(name) for name in BACKENDS]
     monkeypatch.setattr(landmarks, "weights_version", lambda: "another")
     changed = [backend_key(name) != key for name, key in zip(BACKENDS, before, strict=True)]
-    assert changed == [name != "openface" for name in BACKENDS]
+    assert changed == [name == "litert" for name in BACKENDS]
 
 
 def test_any_tracker_will_do() -> None:

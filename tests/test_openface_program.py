@@ -264,7 +264,7 @@ def test_a_program_without_its_models_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("FAKE_OPENFACE_MODELS", "missing")
-    for count, needed in [(1, [1]), (9, [4, 1, 1, 1])]:
+    for count, needed in [(3, [3, 1, 1, 1]), (9, [4, 1, 1, 1])]:
         (tmp_path / "starts").unlink(missing_ok=True)
         with pytest.raises(DataError, match=r"fails for every clip.*exit code 1 and said: .*landmark detector"):
             openface.run(

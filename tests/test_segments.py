@@ -1,6 +1,8 @@
 """Crop store, windows and splits."""
 
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,8 @@ from microx_utils import segments as sg
 from microx_utils.components import COMPONENTS
 from microx_utils.errors import DataError
 from microx_utils.labels import EMOTIONS
+from microx_utils.landmarks import clip_landmarks, kept_table
+from microx_utils.openface import write_openface_csv
 from microx_utils.segments import frame_numbers, make_segments
 from microx_utils.video import read_frames, write_video
 
@@ -241,3 +245,39 @@ def test_full_disk_is_told_beforehand(processed, clips, monkeypatch):
 def test_nothing_usable(processed, clips):
     with pytest.raises(DataError, match="not one of 2 clips"):
         sg.crop_store(clips.iloc[1:], size=16, jobs=1)
+
+
+def test_tables_imported_later_make_another_store(processed, clips, tmp_path, monkeypatch):
+    """OpenFace's landmarks come clip by clip: a store must not keep the answer of the day before."""
+    monkeypatch.setattr(sg, "find_program", lambda: None)
+    pair = clips.iloc[:2].copy()
+    first, second = pair["path"].iloc[0], str(tmp_path / "second.mp4")
+    box = b"\0\0\0\x10free12345678"  # the same pictures, other bytes: players skip this box of an MP4
+    Path(second).write_bytes(Path(first).read_bytes() + box)
+    pair["path"] = [first, second]
+    write_openface_csv(clip_landmarks(first, backend="litert"), kept_table(first, "openface"))
+    one = sg.crop_store(pair, size=16, max_frames=8, backend="openface", jobs=1)
+    assert one.excluded["reason"].str.contains("no landmarks by OpenFace yet").to_list() == [True]
+    table = clip_landmarks(second, backend="litert")
+    write_openface_csv(table, kept_table(second, "openface"))
+    both = sg.crop_store(pair, size=16, max_frames=8, backend="openface", jobs=1)
+    assert both.excluded.empty
+    assert one.key != both.key
+    write_openface_csv(table.assign(x_30=table["x_30"] + 1), kept_table(second, "openface"))
+    assert sg.crop_store(pair, size=16, max_frames=8, backend="openface", jobs=1).key not in {one.key, both.key}
+
+
+@pytest.mark.parametrize("fault", ["gone", "a folder", "a pipe"])
+def test_a_file_that_cant_be_opened_is_an_exclusion(processed, clips, tmp_path, fault):
+    odd = tmp_path / "odd.mp4"
+    if fault == "a folder":
+        odd.mkdir()
+    elif fault == "a pipe":
+        if not hasattr(os, "mkfifo"):
+            pytest.skip("no pipes here")
+        os.mkfifo(odd)
+    table = clips.iloc[:2].copy()
+    table.loc[table.index[1], "path"] = str(odd)
+    store = sg.crop_store(table, size=16, max_frames=8, jobs=1)
+    assert store.excluded["reason"].to_list() == ["no such file, or not a file"]
+    assert len(store.clips) == 1

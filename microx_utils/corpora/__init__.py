@@ -58,13 +58,20 @@ def data_sources(data: str | PathLike[str]) -> dict[str, Path]:
     sources: dict[str, Path] = {}
     for part in parts:
         given, equals, where = part.partition("=")
-        name = next(known for known in CORPORA if known.lower() == given.lower())
+        name = next((known for known in CORPORA if known.lower() == given.lower()), None)
+        if name is None or (equals and not where):
+            remedy = f"Write NAME or NAME=FOLDER, several with commas between; names are {[*CORPORA]}."
+            raise DataError(data, f"{part!r} names no corpus and folder", remedy)
         if name in sources:
             raise DataError(where or name, f"{name} is given twice", "Name each corpus once.")
-        sources[name] = Path(where).expanduser() if equals else paths.DATA / "raw" / name
+        folder = Path(where.strip()).expanduser() if equals else paths.DATA / "raw" / name
+        inner = folder / FOLDERS.get(name, name)
+        sources[name] = inner if inner.is_dir() else folder  # the folder above it was given
     for name, folder in sources.items():
         if not folder.is_dir():
-            raise DataError(folder, f"{name} is not here", f"Expected this layout:\n{CORPORA[name].layout}")
+            comma = f" (a comma begins another corpus only before one of {[*CORPORA]})" if "," in str(folder) else ""
+            problem = f"{name} is not here: no such folder{comma}"
+            raise DataError(folder, problem, f"Expected this layout:\n{CORPORA[name].layout}")
     return sources
 
 
@@ -73,7 +80,7 @@ def _named_parts(text: str) -> list[str]:
     names = "|".join(map(re.escape, CORPORA))
     if not re.match(rf"({names})(=|,|$)", text, re.IGNORECASE):
         return []
-    return re.split(rf",(?=(?:{names})(?:=|,|$))", text, flags=re.IGNORECASE)  # a comma in a path splits nothing
+    return re.split(rf",\s*(?=(?:{names})(?:=|,|$))", text, flags=re.IGNORECASE)  # a comma in a path splits nothing
 
 
 def resolve_data(data: str | PathLike[str]) -> str:

@@ -40,6 +40,10 @@ BAUM1S_CODES = dict(
 BAUM2_CODES = dict(enumerate(["neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise"]))
 """BAUM-2's codes are inferred from one public loader; where a word disagrees, the word wins."""
 
+LAYOUT_1A = "    BAUM-1/BAUM1a_MP4_all/s001/S001_001.mp4      BAUM-1/Annotations_BAUM1a.xlsx     (acted)"
+LAYOUT_1S = "    BAUM-1/BAUM1s_MP4 - All/s001/S001_002.mp4    BAUM-1/Annotations_BAUM1s.xlsx     (spontaneous)"
+LAYOUT_2 = "    BAUM-2/BAUM-2_S001-S050/S001/avi/001.avi     BAUM-2/Annotations.xlsx"
+
 SAME_WORD = {"angry": "anger", "happy": "happiness", "sad": "sadness", "surprised": "surprise", "fearful": "fear"}
 """Spellings that mean the same label, so that a code is compared with a word and not with its spelling."""
 
@@ -47,7 +51,7 @@ SAME_WORD = {"angry": "anger", "happy": "happiness", "sad": "sadness", "surprise
 def read_baum1(folder: Path, part: str) -> pd.DataFrame:
     """Return clip rows of BAUM-1, part "a" (acted) or "s" (spontaneous). `folder` holds the sheet and the videos."""
     corpus = f"BAUM-1{part}"
-    sheet = only_file(folder, f"Annotations_BAUM1{part}.xlsx")
+    sheet = only_file(folder, f"Annotations_BAUM1{part}.xlsx", LAYOUT_1A if part == "a" else LAYOUT_1S)
     annotations = read_annotations(sheet, codes=BAUM1A_CODES if part == "a" else BAUM1S_CODES)
     videos: dict[str, list[Path]] = {}
     for top in sorted(folder.iterdir()):
@@ -60,7 +64,7 @@ def read_baum1(folder: Path, part: str) -> pd.DataFrame:
 
 def read_baum2(folder: Path) -> pd.DataFrame:
     """Return clip rows of BAUM-2. Videos stand as `<any>/S001/avi/001.<suffix>`; clip S001_001 is that file."""
-    annotations = read_annotations(only_file(folder, "Annotations.xlsx"), codes=BAUM2_CODES)
+    annotations = read_annotations(only_file(folder, "Annotations.xlsx", LAYOUT_2), codes=BAUM2_CODES)
     videos: dict[str, list[Path]] = {}
     for path in find_videos(folder):
         subject = next((part for part in reversed(path.parts[:-1]) if re.fullmatch(r"S\d+", part, re.IGNORECASE)), None)
@@ -169,7 +173,7 @@ CORPORA = (
         _LICENCE,
         _SOURCE,
         tuple(BAUM1A_CODES.values()),
-        "    BAUM-1/BAUM1a_MP4_all/s001/S001_001.mp4      BAUM-1/Annotations_BAUM1a.xlsx     (acted)",
+        LAYOUT_1A,
         lambda folder: read_baum1(folder, "a"),
     ),
     Corpus(
@@ -178,7 +182,7 @@ CORPORA = (
         _LICENCE,
         _SOURCE,
         tuple(BAUM1S_CODES.values()),
-        "    BAUM-1/BAUM1s_MP4 - All/s001/S001_002.mp4    BAUM-1/Annotations_BAUM1s.xlsx     (spontaneous)",
+        LAYOUT_1S,
         lambda folder: read_baum1(folder, "s"),
     ),
     Corpus(
@@ -187,7 +191,7 @@ CORPORA = (
         _LICENCE,
         _SOURCE,
         tuple(BAUM2_CODES.values()),
-        "    BAUM-2/BAUM-2_S001-S050/S001/avi/001.avi     BAUM-2/Annotations.xlsx",
+        LAYOUT_2,
         read_baum2,
     ),
 )

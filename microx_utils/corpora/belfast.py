@@ -78,7 +78,7 @@ def read_belfast(folder: Path) -> pd.DataFrame:
                     fault = f"the name holds no subject: write {LABEL_SHEET}"
             emotion, reason = class_of(label)
             person = subject or "unknown"
-            row = clip_row("Belfast", "_".join(parts), person, label, emotion, path, group="Belfast", note=note)
+            row = clip_row("Belfast", "/".join(parts), person, label, emotion, path, group="Belfast", note=note)
             rows.append(row | {"reason": repeated or fault or reason})
     if not known:
         raise wrong_folder(folder, "Belfast", LAYOUT)

@@ -1,6 +1,8 @@
 """What every corpus reader shares: the clip table's columns, a row of it, and the walk over a folder's videos."""
 
 import csv
+import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,7 @@ from microx_utils.labels import emotion_of
 CLIP_COLUMNS = ["clip_id", "corpus", "subject", "emotion", "source_label", "path", "condition", "split_group", "note"]
 ROW_COLUMNS = [*CLIP_COLUMNS[:-1], "reason", "note"]
 EXCLUDED_COLUMNS = ["corpus", "clip_id", "path", "source_label", "reason"]
-VIDEO_SUFFIXES = {".mp4", ".avi", ".mov", ".flv", ".mkv"}
+VIDEO_SUFFIXES = {".mp4", ".m4v", ".avi", ".mov", ".flv", ".mkv", ".mpg", ".mpeg", ".wmv", ".webm"}
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def clip_row(
     `split_group` is the subject unless it is given (as "Ses01", say, where two people are filmed together).
     """
     person = f"{group}/{subject}"
-    return {
+    row = {
         "clip_id": f"{corpus}/{clip_id}",
         "corpus": corpus,
         "subject": person,
@@ -93,24 +95,45 @@ def clip_row(
         "reason": reason,
         "note": note,
     }
+    if any("\udc80" <= letter <= "\udcff" for letter in row["path"]):  # bytes that are no UTF-8, as Python holds them
+        row = {key: value.encode("utf-8", "backslashreplace").decode() for key, value in row.items()}
+        row |= {"emotion": "", "reason": "the file's name is not UTF-8: rename it"}
+    return row
 
 
 def find_videos(folder: Path) -> Iterator[Path]:
-    """Yield video files below `folder` in a stable order, whatever the case of their suffix."""
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file() and not path.name.startswith("."):
+    """Yield video files below `folder` in a stable order, whatever the case of their suffix; broken links too.
+
+    Raises DataError for a folder that can't be opened: what is in it would be missed in silence.
+    """
+
+    if not folder.is_dir():
+        return
+
+    def refuse(error: OSError) -> None:
+        where = error.filename or folder
+        raise DataError(where, f"can't be opened ({error.strerror})", "Make the folder readable, or move it elsewhere.")
+
+    found, seen = [], set()
+    for place, folders, names in os.walk(folder, onerror=refuse, followlinks=True):  # large disks are often linked in
+        if Path(place).resolve() in seen:  # a link to a folder above would go on for ever
+            folders.clear()
+            continue
+        seen.add(Path(place).resolve())
+        found += [Path(place) / name for name in names]
+    for path in sorted(found):
+        if path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith("."):
             yield path
 
 
-def only_file(folder: Path, name: str) -> Path:
-    """Return `folder/name`, found whatever its case."""
+def only_file(folder: Path, name: str, layout: str) -> Path:
+    """Return `folder/name`, found whatever its case; raise DataError, with the layout, if it is missing."""
     for path in sorted(folder.iterdir()):
         if path.name.lower() == name.lower():
             return path
     found = sorted(path.name for path in folder.iterdir())[:12]
-    raise DataError(
-        folder / name, f"the annotation sheet is missing; the folder holds {found}", "Copy it from the archive."
-    )
+    remedy = f"Copy it from the archive, and keep this layout:\n{layout}"
+    raise DataError(folder / name, f"the annotation sheet is missing; the folder holds {found}", remedy)
 
 
 def wrong_folder(folder: Path, name: str, layout: str) -> DataError:
@@ -178,10 +201,13 @@ def user_labels(folder: Path) -> dict[str, tuple[str, str, str]]:
             sheet, f"lacks the columns {missing}; it has {[*columns]}", "Write file,subject,emotion on top."
         )
     labels: dict[str, tuple[str, str, str]] = {}
+    names = Counter(path.name.lower() for path in find_videos(folder))
     for row in table:
         file, subject, emotion = ((row[columns[name]] or "").strip() for name in ("file", "subject", "emotion"))
         file = file.replace("\\", "/").removeprefix("./").lower()
         reason = "" if file and subject and emotion else f"a row of {LABEL_SHEET} lacks its file, subject or emotion"
+        if names[file] > 1:
+            reason = f"a row of {LABEL_SHEET} fits several files: write the folder too"
         if file in labels:
             reason = f"two rows of {LABEL_SHEET} for one file"
         labels[file] = (subject, emotion.lower(), reason)
