@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -472,13 +473,14 @@ def test_two_trainings_never_run_at_once(store: CropStore, tmp_path: Path) -> No
     from filelock import FileLock, Timeout
 
     held = []
+    lock = tmp_path / f".training-{platform.node()}.lock"  # of this machine: a cluster's others train meanwhile
 
     def look(row: dict[str, float]) -> None:
         with pytest.raises(Timeout):
-            FileLock(tmp_path / ".training.lock").acquire(timeout=0)
+            FileLock(lock).acquire(timeout=0)
         held.append(row["epoch"])
 
     run(change(epochs=1), store, cache=tmp_path, progress=False, on_epoch=look)
     assert held == [1]
-    with FileLock(tmp_path / ".training.lock").acquire(timeout=0):
+    with FileLock(lock).acquire(timeout=0):
         pass
