@@ -1,5 +1,6 @@
 """Inputs shared by the tests: real clips, a real face, a seeded generator."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ from hypothesis import settings
 
 settings.register_profile("microx", deadline=None)  # a busy machine is slow, not wrong
 settings.load_profile("microx")
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has whatever it starts with `&` ignore Ctrl-C
 
 OPENFACE_DATA = Path(__file__).parent / "data" / "openface"
 
