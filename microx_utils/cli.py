@@ -60,7 +60,7 @@ def figures_command(arguments: argparse.Namespace) -> int:
     executed = paths.BUILD / "notebooks" / f"{arguments.profile}-{figures.data_name(arguments.data)}"
     print(
         f"{count - len(failures)} of {count} notebooks ran in {seconds:.0f} s. "
-        f"Figures and gallery: {_short(folder)}/README.md. Executed notebooks and HTML: {_short(executed)}/"
+        f"Figures and gallery: {paths.short(folder)}/README.md. Executed notebooks and HTML: {paths.short(executed)}/"
     )
     return 1 if failures else 0
 
@@ -111,7 +111,7 @@ def gallery_command(arguments: argparse.Namespace) -> int:
     changed = _save_gallery(folder)
     if folder == paths.FIGURES:
         changed += save_time_lines(load_course(), paths.NOTEBOOKS)
-    print("\n".join(f"wrote {_short(page)}" for page in changed) or "all pages were up to date")
+    print("\n".join(f"wrote {paths.short(page)}" for page in changed) or "all pages were up to date")
     return 0
 
 
@@ -128,10 +128,6 @@ def _refuse(error: Exception) -> int:
     """Print why a request can't be carried out; return the exit code that says so."""
     print(f"microx: {error}", file=sys.stderr)
     return 2
-
-
-def _short(path: Path) -> str:
-    return str(path.relative_to(paths.ROOT)) if path.is_relative_to(paths.ROOT) else str(path)
 
 
 def render_command(arguments: argparse.Namespace) -> int:
@@ -160,7 +156,7 @@ def fetch_command(arguments: argparse.Namespace) -> int:
     data = "RAVDESS" if arguments.to is None else f"RAVDESS={folder.resolve()}"
     fate = "kept in archives/" if arguments.keep_archives else "deleted after unpacking (--keep-archives keeps them)"
     print(
-        f"\n{len(actors)} actor{'s' * (len(actors) != 1)} in {_short(folder)}; archives are {fate}.\n"
+        f"\n{len(actors)} actor{'s' * (len(actors) != 1)} in {paths.short(folder)}; archives are {fate}.\n"
         f"Licence: {fetch.LICENCE}.\nPlease cite: {fetch.CITATION}\n\nUse it: make figures DATA={shlex.quote(data)}"
     )
     return 0

@@ -139,7 +139,7 @@ def _block(listing: Listing) -> str:
     if corpus.name in COMMANDS:
         lines += _wrapped("fetch it", COMMANDS[corpus.name])
     if not listing.findings:
-        lines += _wrapped("not found", "looked in " + ", ".join(map(_short, listing.looked)))
+        lines += _wrapped("not found", "looked in " + ", ".join(map(paths.short, listing.looked)))
         lines.append("    layout")
         for line in corpus.layout.splitlines():
             lines += textwrap.wrap(
@@ -147,7 +147,7 @@ def _block(listing: Listing) -> str:
             )
     for finding in listing.findings:
         stands_in = " (the sample: rendered people stand in for it)" if finding.origin == "sample" else ""
-        lines += _wrapped("found", _short(finding.folder) + stands_in)
+        lines += _wrapped("found", paths.short(finding.folder) + stands_in)
         if finding.problem:
             lines += _wrapped("unusable", finding.problem)
             continue
@@ -197,7 +197,3 @@ def _wrapped(word: str, text: str) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def _short(path: Path) -> str:
-    return str(path.relative_to(paths.ROOT)) if path.is_relative_to(paths.ROOT) else str(path)

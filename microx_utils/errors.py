@@ -22,3 +22,8 @@ class DataError(Exception):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.problem}. {self.remedy}"
+
+
+def problem_of(error: Exception) -> str:
+    """Return what is wrong, for a list that names the file itself."""
+    return error.problem if isinstance(error, DataError) else str(error)

@@ -12,7 +12,7 @@ import pandas as pd
 from microx_utils import openface
 from microx_utils.backends import check_backend, chosen_backend
 from microx_utils.cache import file_key
-from microx_utils.errors import DataError
+from microx_utils.errors import DataError, problem_of
 from microx_utils.landmarks import clip_landmarks, kept_table, of_openface, rows_at_fps
 from microx_utils.openface import (
     landmark_array,
@@ -74,6 +74,18 @@ def prepare_landmarks(
     return pd.DataFrame({"path": names, "problem": [problems[name] for name in names]}, dtype=object)
 
 
+def problems_ahead(
+    clips: Sequence[str], *, backend: str, jobs: int | None = None, cache: str | os.PathLike[str] | None = None
+) -> list[str]:
+    """Run OpenFace over many clips a start, where it can be; return what is wrong with each clip, "" if nothing is.
+
+    The other backends lose nothing by taking one clip at a time, and find problems when they get there.
+    """
+    if backend != "openface" or openface.find_program() is None:
+        return [""] * len(clips)
+    return prepare_landmarks(clips, backend=backend, jobs=jobs, cache=cache)["problem"].tolist()
+
+
 def kept_keys(
     clips: Iterable[str | os.PathLike[str]], backend: str, *, cache: str | os.PathLike[str] | None = None
 ) -> list[str]:
@@ -92,12 +104,8 @@ def _problem_of(path: str, backend: str, cache: str | os.PathLike[str] | None) -
     try:
         clip_landmarks(path, backend=backend, cache=cache)
     except (DataError, ValueError) as error:
-        return _problem(error)
+        return problem_of(error)
     return ""
-
-
-def _problem(error: Exception) -> str:
-    return error.problem if isinstance(error, DataError) else str(error)
 
 
 def _run_openface(names: list[str], jobs: int | None, cache: str | os.PathLike[str] | None) -> dict[str, str]:
@@ -108,7 +116,7 @@ def _run_openface(names: list[str], jobs: int | None, cache: str | os.PathLike[s
             iter_frames(name, fps=FPS)  # says what is wrong with a file that can't be read
             places[name] = kept_table(name, "openface", cache)
         except (DataError, ValueError) as error:
-            problems[name] = _problem(error)
+            problems[name] = problem_of(error)
     # a video that lies in two places is one to OpenFace
     todo = {place: name for name, place in places.items() if not place.is_file()}
 
@@ -236,5 +244,5 @@ def _import_one(csv: str, video: str, cache: str | os.PathLike[str] | None) -> s
             )
         write_openface_csv(rows_at_fps(table, rows), kept_table(video, "openface", cache))
     except (DataError, ValueError) as error:
-        return _problem(error)
+        return problem_of(error)
     return ""

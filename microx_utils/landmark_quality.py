@@ -13,17 +13,16 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from microx_utils import paths
-from microx_utils.backends import BACKENDS, chosen_backend
+from microx_utils import openface, paths
+from microx_utils.backends import BACKENDS, check_backend, chosen_backend
 from microx_utils.components import LANDMARK_GROUPS
 from microx_utils.dlib_landmarks import dlib_problem
 from microx_utils.errors import DataError
 from microx_utils.faces.sample import load_truth
 from microx_utils.faces.truth import GroundTruth
-from microx_utils.landmark_batches import prepare_landmarks
+from microx_utils.landmark_batches import problems_ahead
 from microx_utils.landmarks import clip_landmarks
 from microx_utils.openface import action_units, landmark_array, success_array
-from microx_utils.openface_program import find_program
 from microx_utils.parallel import run_parallel
 from microx_utils.video import FPS, probe_video
 
@@ -130,7 +129,7 @@ def _openface_problem(cache: str | os.PathLike[str] | None) -> str:
     if any(kept.glob("*.csv")):
         return ""
     try:
-        found = find_program() is not None
+        found = openface.find_program() is not None
     except DataError as error:  # the environment names a program that isn't there
         return f"{error.path}: {error.problem}"
     return "" if found else "no OpenFace found here and no imported tables of its landmarks"
@@ -139,23 +138,9 @@ def _openface_problem(cache: str | os.PathLike[str] | None) -> str:
 def _check_usable(backends: Sequence[str], cache: str | os.PathLike[str] | None) -> None:
     reasons = installed_backends(cache=cache)
     for backend in backends:
-        if backend not in reasons:
-            raise ValueError(f"unknown backend {backend!r}; choose from {list(reasons)}")
-        if reasons[backend]:
+        if reasons[check_backend(backend)]:
             remedy = f"Choose among {[name for name, reason in reasons.items() if not reason]}, or install it."
             raise DataError(f"landmark backend {backend}", reasons[backend], remedy)
-
-
-def _problems_ahead(
-    backend: str, files: Sequence[str], jobs: int | None, cache: str | os.PathLike[str] | None
-) -> list[str]:
-    """Run OpenFace over many clips a start, where it can be; return what is wrong with each clip, "" if nothing is.
-
-    The other backends lose nothing by taking one clip at a time, and find problems when they get there.
-    """
-    if backend != "openface" or find_program() is None:
-        return [""] * len(files)
-    return prepare_landmarks(files, backend=backend, jobs=jobs, cache=cache)["problem"].tolist()
 
 
 def compare_backends(
@@ -210,7 +195,7 @@ def compare_backends(
     files = [str(path) for path in clips["path"]]
     calls = []
     for backend in backends:
-        problems = _problems_ahead(backend, files, jobs, cache)
+        problems = problems_ahead(files, backend=backend, jobs=jobs, cache=cache)
         calls += [(file, backend, str(truth_folder), cache, bad) for file, bad in zip(files, problems, strict=True)]
     measured = run_parallel(_measure_clip, calls, desc="comparing landmarks", jobs=jobs)
     frames = []
@@ -383,7 +368,7 @@ def clip_quality(
     backend = chosen_backend() if backend is None else backend
     _check_usable([backend], cache)
     files = [str(path) for path in clips["path"]]
-    problems = _problems_ahead(backend, files, jobs, cache)
+    problems = problems_ahead(files, backend=backend, jobs=jobs, cache=cache)
     calls = [(file, backend, cache, problem) for file, problem in zip(files, problems, strict=True)]
     rows = run_parallel(_clip_row, calls, desc="looking at clips", jobs=jobs)
     report = pd.DataFrame(rows, columns=list(_EMPTY_ROW))

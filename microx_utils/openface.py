@@ -28,7 +28,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from microx_utils.cache import atomic_file
-from microx_utils.errors import DataError
+from microx_utils.errors import DataError, problem_of
 from microx_utils.openface_program import HOW_TO_GET, Program, find_program, start
 from microx_utils.video import iter_frames, probe_video, split_path, write_video
 
@@ -325,7 +325,7 @@ class _Run:
                 try:
                     clips.append(_readable(video, folder / f"part{number}.mp4"))
                 except (DataError, ValueError, OSError) as error:
-                    rows[video] = _row(video, problem=getattr(error, "problem", str(error)))
+                    rows[video] = _row(video, problem=problem_of(error))
             problems = self._start(clips, folder / "together", rows) if clips else {}
             left = [clip for clip in clips if clip.video in problems]
             for number, clip in enumerate(left if len(clips) > 1 else []):
@@ -367,7 +367,7 @@ class _Run:
                 if self.done is not None:
                     self.done(clip.video, final)
             except (DataError, ValueError) as error:
-                rows[clip.video] = _row(clip.video, problem=getattr(error, "problem", str(error)))
+                rows[clip.video] = _row(clip.video, problem=problem_of(error))
                 continue
             rows[clip.video] = _row(clip.video, str(final), len(table), float(success_array(table).mean()))
         self._wrote = self._wrote or wrote

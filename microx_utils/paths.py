@@ -12,3 +12,8 @@ FIGURES = ROOT / "figures"
 NOTEBOOKS = ROOT / "notebooks"
 BUILD = ROOT / "build"
 """Executed notebooks and their HTML; ignored by git."""
+
+
+def short(path: Path) -> str:
+    """Return a path as a reader of messages wants it: inside the checkout from its top, elsewhere in full."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

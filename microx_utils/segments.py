@@ -23,9 +23,9 @@ from microx_utils.backends import chosen_backend
 from microx_utils.components import COMPONENTS, Style, component_available, crop_components
 from microx_utils.corpora import EXCLUDED_COLUMNS
 from microx_utils.errors import DataError
-from microx_utils.landmark_batches import kept_keys, prepare_landmarks
+from microx_utils.landmark_batches import kept_keys, problems_ahead
 from microx_utils.landmarks import backend_key, clip_landmarks
-from microx_utils.openface import find_program, landmark_array, success_array
+from microx_utils.openface import landmark_array, success_array
 from microx_utils.parallel import run_parallel
 from microx_utils.video import iter_frames, video_key
 
@@ -118,9 +118,9 @@ def crop_store(
     made_from["table"] = cache.content_key(rows=clips.drop(columns="path").to_dict("records"))
     problems = [""] * len(files)
     folder = _store_folder(files, made_from)
-    if backend == "openface" and not folder.is_dir() and find_program() is not None:
-        problems = prepare_landmarks(files, backend=backend, jobs=jobs)["problem"].to_list()
-        folder = _store_folder(files, made_from)
+    if not folder.is_dir():
+        problems = problems_ahead(files, backend=backend, jobs=jobs)
+        folder = _store_folder(files, made_from)  # OpenFace's tables are there now
     with cache.lock(folder):
         if not folder.is_dir():
             _build_store(clips, folder, made_from, problems, jobs=jobs)

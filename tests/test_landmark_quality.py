@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from microx_utils import landmark_quality, paths
+from microx_utils import landmark_batches, landmark_quality, openface, paths
 from microx_utils.corpora import load_clips
 from microx_utils.errors import DataError
 from microx_utils.faces.sample import load_truth
@@ -117,7 +117,7 @@ def few_clips() -> pd.DataFrame:
 
 
 def test_installed_backends_say_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(landmark_quality, "find_program", lambda: None)
+    monkeypatch.setattr(openface, "find_program", lambda: None)
     monkeypatch.setattr(landmark_quality, "dlib_problem", lambda: "no dlib")
     found = installed_backends(cache=tmp_path)
     assert found["litert"] == ""
@@ -126,7 +126,7 @@ def test_installed_backends_say_what_is_missing(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "landmarks" / "openface").mkdir(parents=True)
     (tmp_path / "landmarks" / "openface" / "0.csv").touch()
     assert installed_backends(cache=tmp_path)["openface"] == ""
-    monkeypatch.setattr(landmark_quality, "find_program", lambda: object())
+    monkeypatch.setattr(openface, "find_program", lambda: object())
     assert installed_backends(cache=tmp_path / "elsewhere")["openface"] == ""
 
 
@@ -144,8 +144,8 @@ def test_openface_takes_many_clips_a_start_and_its_problems_reach_the_report(
         asked.append((backend, len(files)))
         return pd.DataFrame({"path": files, "problem": ["", "OpenFace crashed"]})
 
-    monkeypatch.setattr(landmark_quality, "find_program", lambda: object())
-    monkeypatch.setattr(landmark_quality, "prepare_landmarks", prepare)
+    monkeypatch.setattr(openface, "find_program", lambda: object())
+    monkeypatch.setattr(landmark_batches, "prepare_landmarks", prepare)
     monkeypatch.setattr(landmark_quality, "clip_landmarks", lambda path, **_: table_of(load_truth(path)))
     clips = few_clips()
     clips = clips[clips["condition"] == "plain"]
@@ -172,7 +172,7 @@ def test_compare_backends_of_known_errors(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(landmark_quality, "clip_landmarks", stub)
     monkeypatch.setattr(landmark_quality, "installed_backends", lambda **_: {"litert": "", "openface": ""})
-    monkeypatch.setattr(landmark_quality, "find_program", lambda: None)
+    monkeypatch.setattr(openface, "find_program", lambda: None)
     table = compare_backends(few_clips(), ["openface", "litert"], truth_folder=paths.SAMPLE, jobs=1)
     assert list(table.columns) == ["backend", "condition", "clips", "people", "found", *REGIONS, "jitter"]
     assert table["backend"].tolist() == ["openface", "openface", "litert", "litert"]  # as asked for
@@ -198,7 +198,7 @@ def test_common_frames_judge_a_backend_where_the_other_finds_a_face(monkeypatch:
 
     monkeypatch.setattr(landmark_quality, "clip_landmarks", stub)
     monkeypatch.setattr(landmark_quality, "installed_backends", lambda **_: {"litert": "", "openface": ""})
-    monkeypatch.setattr(landmark_quality, "find_program", lambda: None)
+    monkeypatch.setattr(openface, "find_program", lambda: None)
     clips = few_clips().head(1)
     own, common = (
         compare_backends(clips, ["litert", "openface"], truth_folder=paths.SAMPLE, common=which, jobs=1)
@@ -217,7 +217,7 @@ def test_a_backend_without_any_table_is_not_left_out(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(landmark_quality, "clip_landmarks", stub)
     monkeypatch.setattr(landmark_quality, "installed_backends", lambda **_: {"litert": "", "openface": ""})
-    monkeypatch.setattr(landmark_quality, "find_program", lambda: None)
+    monkeypatch.setattr(openface, "find_program", lambda: None)
     for backends in (["openface"], ["openface", "litert"]):
         table = compare_backends(few_clips(), backends, truth_folder=paths.SAMPLE, jobs=1)
         assert list(table.columns) == ["backend", "condition", "clips", "people", "found", *REGIONS, "jitter"]

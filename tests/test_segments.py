@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from microx_utils import landmarks
+from microx_utils import landmarks, openface
 from microx_utils import segments as sg
 from microx_utils.components import COMPONENTS
 from microx_utils.errors import DataError
@@ -249,7 +249,7 @@ def test_nothing_usable(processed, clips):
 
 def test_tables_imported_later_make_another_store(processed, clips, tmp_path, monkeypatch):
     """OpenFace's landmarks come clip by clip: a store must not keep the answer of the day before."""
-    monkeypatch.setattr(sg, "find_program", lambda: None)
+    monkeypatch.setattr(openface, "find_program", lambda: None)
     pair = clips.iloc[:2].copy()
     first, second = pair["path"].iloc[0], str(tmp_path / "second.mp4")
     box = b"\0\0\0\x10free12345678"  # the same pictures, other bytes: players skip this box of an MP4
