@@ -4,9 +4,9 @@ import builtins
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
+from face_frames import pasted, shrunk
 
 from microx_utils import dlib_landmarks, paths
 from microx_utils.components import LANDMARK_GROUPS
@@ -27,18 +27,6 @@ def tracker() -> DlibTracker:
     if problem := dlib_problem():
         pytest.skip(problem)
     return DlibTracker()
-
-
-def pasted(shape: tuple[int, int], *placed: tuple[np.ndarray, int, int]) -> np.ndarray:
-    """A grey frame with pictures pasted in at (x, y)."""
-    frame = np.full((*shape, 3), 90, np.uint8)
-    for picture, x, y in placed:
-        frame[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
-    return frame
-
-
-def shrunk(picture: np.ndarray, scale: float) -> np.ndarray:
-    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
 def test_a_real_face_is_where_the_other_backend_sees_it(tracker: DlibTracker, portrait: np.ndarray) -> None:

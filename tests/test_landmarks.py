@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from face_frames import pasted, shrunk
 
 from microx_utils import blazeface, landmarks
 from microx_utils.backends import BACKENDS
@@ -50,18 +51,6 @@ def region_errors(found: np.ndarray, reference: np.ndarray) -> dict[str, float]:
     corners = np.linalg.norm(reference[:, 36] - reference[:, 45], axis=-1)
     distance = np.linalg.norm(found - reference, axis=-1) / corners[:, None] * 100
     return {name: float(distance[:, group].mean()) for name, group in LANDMARK_GROUPS.items()}
-
-
-def pasted(shape: tuple[int, int], *placed: tuple[np.ndarray, int, int]) -> np.ndarray:
-    """A grey frame with pictures pasted in at (x, y)."""
-    frame = np.full((*shape, 3), 90, np.uint8)
-    for picture, x, y in placed:
-        frame[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
-    return frame
-
-
-def shrunk(picture: np.ndarray, scale: float) -> np.ndarray:
-    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
 def test_a_real_face_is_where_it_is(tracker: LandmarkTracker, portrait: np.ndarray) -> None:
