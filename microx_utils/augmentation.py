@@ -43,10 +43,10 @@ def augment(crops: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.ui
         segment = before[:, MIRRORED, :, ::-1] if rng.random() < 0.5 else before
         contrast, light = rng.uniform(1 - CONTRAST, 1 + CONTRAST), rng.uniform(-BRIGHTNESS, BRIGHTNESS)
         lamp = rng.uniform(1 - COLOUR, 1 + COLOUR, size=3)
-        mean = segment.mean(axis=(0, 1, 2, 3))
+        rows = np.ascontiguousarray(segment).reshape(-1, segment.shape[-2], 3)  # all crops under each other
+        mean = np.array(cv2.mean(rows)[:3])
         levels = np.arange(256)[:, None]  # every level once, then a look-up: (256, 3)
         table = np.clip(((levels - mean) * contrast + mean + light) * lamp, 0, 255).round().astype(np.uint8)
-        rows = np.ascontiguousarray(segment).reshape(-1, segment.shape[-2], 3)  # all crops under each other
         lit = cv2.LUT(rows, table[None]).reshape(segment.shape)
         places = np.arange(segment.shape[2])
         for k, shifts in enumerate(rng.integers(-SHIFT, SHIFT + 1, size=(len(COMPONENTS), 2))):

@@ -51,7 +51,8 @@ def figures_command(arguments: argparse.Namespace) -> int:
         return _refuse(error)
     failures = [(result.notebook, result.failure) for result in results if result.failure is not None]
     for name, failure in failures:
-        print(f"\n{name}, cell {failure.cell}:\n{failure.traceback}", file=sys.stderr, flush=True)
+        place = f", cell {failure.cell}" if failure.cell else ""
+        print(f"\n{name}{place}:\n{failure.traceback}", file=sys.stderr, flush=True)
     if failures and folder == paths.FIGURES:
         print("The published gallery was left as it was, because not every notebook ran.", file=sys.stderr)
     else:
@@ -143,16 +144,12 @@ def fetch_command(arguments: argparse.Namespace) -> int:
     from microx_utils import fetch
 
     folder = arguments.to or paths.DATA / "raw" / "RAVDESS"
-    try:
-        actors = fetch.fetch_ravdess(
-            arguments.actors,
-            folder,
-            keep_archives=arguments.keep_archives,
-            say=lambda line: print(line, flush=True),
-        )
-    except KeyboardInterrupt:
-        print("microx: interrupted; what has arrived is kept, and the same command goes on from there", file=sys.stderr)
-        return 130
+    actors = fetch.fetch_ravdess(
+        arguments.actors,
+        folder,
+        keep_archives=arguments.keep_archives,
+        say=lambda line: print(line, flush=True),
+    )
     data = "RAVDESS" if arguments.to is None else f"RAVDESS={folder.resolve()}"
     fate = "kept in archives/" if arguments.keep_archives else "deleted after unpacking (--keep-archives keeps them)"
     print(

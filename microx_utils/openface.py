@@ -59,6 +59,7 @@ POINT_COLUMNS = [*X_COLUMNS, *Y_COLUMNS]
 
 _RERUN = "Run the landmark step on the clip again."
 _MISSING_FRAMES = 2  # a CSV may lack so many of its video's: decoders differ in what they make of the last ones
+_RESAVED = "Give the file as OpenFace wrote it; a spreadsheet may have saved it in another form."
 _NOT_OPENFACE = "Give OpenFace's FeatureExtraction output (flags -2Dfp -pose -aus -gaze), one CSV a clip."
 
 
@@ -81,11 +82,15 @@ def read_openface_csv(path: str | PathLike[str]) -> pd.DataFrame:
         table = pd.read_csv(path, skipinitialspace=True)
     except pd.errors.EmptyDataError:
         raise DataError(path, "is empty", _RERUN) from None
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise DataError(path, "is not UTF-8 text", _RESAVED) from error
+    except pd.errors.ParserError as error:
         raise DataError(path, f"can't be read as CSV ({str(error).strip()})", _RERUN) from error
     if not isinstance(table.index, pd.RangeIndex):
         raise DataError(path, "has rows with more values than the header has names", _RERUN)
     table.columns = table.columns.str.strip()
+    if len(table.columns) == 1 and table.columns[0].count(";") > 1:
+        raise DataError(path, "has semicolons between its values, not commas", _RESAVED)
     return check_openface(table, path)
 
 

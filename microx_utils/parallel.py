@@ -6,21 +6,28 @@ What runs on a cluster works on files: every machine has to see the data and dat
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from joblib import Parallel, delayed, parallel_config
+from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from microx_utils.errors import DataError
 
+if TYPE_CHECKING:
+    from distributed import Client
+
 T = TypeVar("T")
 R = TypeVar("R")
 
-_CLUSTER: ContextVar[str] = ContextVar("cluster", default="")
+PATIENCE = 60.0
+"""Seconds without a result after which a cluster is asked whether it has any workers left."""
+
+_CLUSTER: ContextVar["Client | None"] = ContextVar("cluster", default=None)
 
 
 @contextmanager
@@ -30,27 +37,30 @@ def cluster(scheduler: str | None) -> Iterator[None]:
     Raises
     ------
     DataError
-        The extra `dask` is not installed, or nothing answers at the address.
+        The extra `dask` is not installed, nothing answers at the address, or the cluster lost its workers.
     """
     if scheduler is None:
         yield
         return
     try:
         from distributed import Client
+        from distributed.scheduler import KilledWorker, NoWorkerError
     except ImportError as error:
         raise DataError(scheduler, "needs the optional extra dask", 'Install it: pip install -e ".[dask]".') from error
     try:
-        client = Client(scheduler, timeout=10, set_as_default=True)
+        client = Client(scheduler, timeout=10, set_as_default=False)
     except (OSError, ValueError) as error:
         remedy = "Start one with `dask scheduler`, its workers with `dask worker ADDRESS`, and give tcp://HOST:8786."
         raise DataError(scheduler, f"no Dask scheduler answers ({error})", remedy) from error
     with client:
-        if not client.scheduler_info()["workers"]:
+        if not client.nthreads():
             raise DataError(scheduler, "the scheduler has no workers", f"Start some: dask worker {scheduler}.")
-        chosen = _CLUSTER.set(scheduler)
+        chosen = _CLUSTER.set(client)
         try:
-            with parallel_config(backend="dask"):
-                yield
+            yield
+        except (KilledWorker, NoWorkerError, CancelledError) as error:  # the last is raised when the scheduler is gone
+            remedy = "Read the logs of scheduler and workers, start them again and repeat: what had finished is kept."
+            raise DataError(scheduler, f"the cluster failed ({type(error).__name__}: {error})", remedy) from error
         finally:
             _CLUSTER.reset(chosen)
 
@@ -63,23 +73,45 @@ def run_parallel(
     Inside `cluster` its workers compute, all of them, whatever `jobs` says. The first exception that a call raises ends
     the run and is raised here.
     """
-    jobs = -1 if _CLUSTER.get() and calls else min(jobs or os.cpu_count() or 1, len(calls))
-    bar = tqdm(total=len(calls), desc=desc, unit=unit, mininterval=1.0)
-    if 0 <= jobs <= 1:
+    client = _CLUSTER.get()
+    jobs = min(jobs or os.cpu_count() or 1, len(calls))
+    with tqdm(total=len(calls), desc=desc, unit=unit, mininterval=1.0) as bar:
+        if client is not None:
+            return _run_on_cluster(client, function, calls, bar)
         results = []
-        with bar:
-            for call in calls:
-                results.append(function(*call))
-                bar.update()
-        return results
-    # a generator, so that the bar moves as results arrive
-    arriving = Parallel(n_jobs=jobs, return_as="generator")(delayed(function)(*call) for call in calls)
-    results = []
-    with bar:
+        if jobs <= 1:
+            arriving: Iterable[Any] = (function(*call) for call in calls)
+        else:  # a generator, so that the bar moves as results arrive
+            arriving = Parallel(n_jobs=jobs, return_as="generator")(delayed(function)(*call) for call in calls)
         for result in arriving:
             results.append(result)
             bar.update()
-    return results
+        return results
+
+
+def _run_on_cluster(client: "Client", function: Callable[..., Any], calls: Sequence[tuple], bar: tqdm) -> list[Any]:
+    """Compute on a cluster. Not through joblib's Dask backend: it waits for ever for a call that killed its worker."""
+    from distributed.scheduler import NoWorkerError
+
+    finished: SimpleQueue[Any] = SimpleQueue()
+    futures = [client.submit(function, *call, pure=False) for call in calls]
+    try:
+        for future in futures:
+            future.add_done_callback(finished.put)
+        for _ in futures:
+            while True:
+                try:
+                    future = finished.get(timeout=PATIENCE)
+                    break
+                except Empty:
+                    if not client.nthreads():
+                        waiting = next(future for future in futures if not future.done())
+                        raise NoWorkerError(waiting.key, PATIENCE) from None
+            future.result()  # raises what the call raised
+            bar.update()
+        return client.gather(futures)
+    finally:
+        client.cancel(futures)  # after an error, those that have not begun
 
 
 def start_each(function: Callable[[T], R], items: Sequence[T], jobs: int) -> list[Future[R]]:

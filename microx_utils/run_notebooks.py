@@ -301,12 +301,18 @@ def run_course(
         report("running" + (f"; about {duration(expected)} in a first run" if expected else ""))
         started = time.perf_counter()
         failure = run_notebook(notebooks / executed.name, executed, parameters)
-        result = Result(entry.id, time.perf_counter() - started, failure)
-        _record_time(folder / "times.json", result, jobs)
+        seconds = time.perf_counter() - started
         if executed.exists() and executed.stat().st_mtime_ns != before:  # written by this run
             alts = {figure: row["alt"] for figure, row in figures.read_figures(out).items()}
-            save_html(executed, executed.with_suffix(".html"), alts=alts)
-        state = "ok" if failure is None else f"FAILED in cell {failure.cell}: {failure.error}"
+            try:
+                save_html(executed, executed.with_suffix(".html"), alts=alts)
+            except Exception as error:  # noqa: BLE001 - whatever it was, the other notebooks have to run
+                what = f"the notebook ran, but its page could not be made: {type(error).__name__}: {error}"
+                failure = failure or Failure(None, what, "".join(traceback.format_exception(error)))
+        result = Result(entry.id, seconds, failure)
+        _record_time(folder / "times.json", result, jobs)
+        where_failed = f" in cell {failure.cell}" if failure and failure.cell else ""
+        state = "ok" if failure is None else f"FAILED{where_failed}: {failure.error}"
         report(f"{result.seconds:7.1f} s  {state}")
         return result
 

@@ -104,9 +104,13 @@ def bad_csv(kind: str, good: str) -> bytes:
         "two faces": "".join([*lines[:3], lines[2].replace("2,0,", "2,1,"), *lines[3:]]),
         "long row": lines[0] + lines[1].strip() + ",1\n",
         "other table": "clip,emotion\nS001_001,happy\n",
+        "semicolons": good.replace(",", ";"),
+        "utf-16": good,
         "binary": "",
     }[kind]
-    return b"\x89PNG\r\n\x1a\n\xff\xfe" * 40 if kind == "binary" else text.encode()
+    if kind == "binary":
+        return b"\x89PNG\r\n\x1a\n\xff\xfe" * 40
+    return text.encode("utf-16" if kind == "utf-16" else "utf-8")
 
 
 @pytest.mark.parametrize(
@@ -126,7 +130,9 @@ def bad_csv(kind: str, good: str) -> bytes:
         ("two faces", "several faces"),
         ("long row", "more values than"),
         ("other table", "lacks .* and 137 more"),
-        ("binary", "can't be read as CSV"),
+        ("semicolons", "semicolons between its values"),
+        ("utf-16", "is not UTF-8 text"),
+        ("binary", "is not UTF-8 text"),
     ],
 )
 def test_bad_files_are_named(openface_data: Path, tmp_path: Path, kind: str, problem: str) -> None:

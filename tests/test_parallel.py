@@ -1,13 +1,19 @@
 """One function over many inputs: here, in processes, and on a local cluster of two workers."""
 
+import json
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from microx_utils import paths, stages
+from microx_utils import parallel, paths, stages
 from microx_utils.errors import DataError
 from microx_utils.parallel import cluster, run_parallel
 from microx_utils.profiles import get_profile
@@ -56,6 +62,74 @@ def test_no_cluster_is_told_at_once() -> None:
         address = empty.scheduler_address
         with pytest.raises(DataError, match="has no workers"), cluster(address):
             pass
+
+
+def die() -> None:
+    os._exit(1)
+
+
+def wait(started: str) -> None:
+    Path(started).touch()
+    time.sleep(60)
+
+
+@contextmanager
+def own_cluster(folder: Path, allowed_failures: int) -> Iterator[tuple[str, subprocess.Popen, subprocess.Popen]]:
+    """A cluster as a user starts it: the address, and the processes of its scheduler and of its only worker."""
+    where = ["--scheduler-file", str(folder / "cluster.json")]
+    scheduler = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", *where]
+    worker = ["worker", "--no-dashboard", "--no-nanny", "--death-timeout", "60", *where]
+    environment = os.environ | {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": str(allowed_failures)}
+    environment["PYTHONPATH"] = str(Path(__file__).parent)  # where this file's functions are found
+    command = [sys.executable, "-m", "dask"]
+    with (
+        (folder / "log").open("w") as log,
+        subprocess.Popen(command + scheduler, env=environment, stderr=log) as first,
+        subprocess.Popen(command + worker, env=environment, stderr=log) as second,
+    ):
+        try:
+            until((folder / "cluster.json").exists)
+            address = json.loads((folder / "cluster.json").read_text())["address"]
+            with distributed.Client(address, set_as_default=False) as client:
+                client.wait_for_workers(1, timeout=60)
+            yield address, first, second
+        finally:
+            first.kill()
+            second.kill()
+
+
+def until(done: Callable[[], bool]) -> None:
+    while not done():
+        time.sleep(0.1)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(
+    ("fault", "problem"),
+    [
+        ("the call kills its worker", "the cluster failed .KilledWorker"),
+        ("the worker goes", "the cluster failed .NoWorkerError"),
+        ("the scheduler goes", "the cluster failed .FutureCancelledError"),
+    ],
+)
+def test_a_cluster_that_fails_is_told(
+    fault: str, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parallel, "PATIENCE", 1.0)
+    started = tmp_path / "started"
+    deadly = fault == "the call kills its worker"
+    with own_cluster(tmp_path, allowed_failures=0 if deadly else 3) as (address, first, second):
+
+        def spoil() -> None:
+            until(started.exists)
+            (second if "worker" in fault else first).kill()
+
+        threading.Thread(target=spoil, daemon=True).start()
+        with pytest.raises(DataError, match=problem) as raised, cluster(address):
+            if deadly:
+                run_parallel(die, [()], desc="dying")
+            run_parallel(wait, [(str(started),)], desc="waiting")
+        assert "what had finished is kept" in str(raised.value)
 
 
 def test_a_cluster_gives_the_same_store(

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import psutil
@@ -157,6 +158,34 @@ def test_a_failing_notebook_is_named_and_the_others_run(tmp_path: Path, data: Pa
     times = json.loads((out / "times.json").read_text(encoding="utf-8"))["notebooks"]
     assert {name: row["ok"] for name, row in times.items()} == {"00_a": False, "01_b": True}
     assert nbformat.read(folder / "01_b.ipynb", as_version=4).cells[2].outputs == []  # the source stays as it was
+
+
+def test_a_page_that_cannot_be_made_is_that_notebooks_failure(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(executed: Path, *_: Any, **__: Any) -> None:
+        if executed.stem == "00_a":
+            raise LookupError("no template")
+
+    monkeypatch.setattr("microx_utils.run_notebooks.save_html", fails)
+    for name in ("00_a", "01_b"):
+        write_notebook(tmp_path / "n" / f"{name}.ipynb", "1 + 1")
+    said: list[str] = []
+    course = a_course("00_a", "01_b")
+    first, second = run_course(
+        course,
+        profile="smoke",
+        data=str(data),
+        jobs=1,
+        notebooks=tmp_path / "n",
+        build=tmp_path / "build",
+        say=said.append,
+    )
+    assert first.failure is not None
+    assert first.failure.cell is None
+    assert "its page could not be made: LookupError: no template" in first.failure.error
+    assert second.failure is None
+    assert "FAILED: the notebook ran" in said[1]
 
 
 def test_a_kernel_that_dies_is_a_failure_too(tmp_path: Path) -> None:

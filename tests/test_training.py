@@ -327,12 +327,8 @@ def test_a_validation_loss_that_is_no_number_is_not_the_best(
 ) -> None:
     import keras
 
-    original = keras.Model.test_on_batch
-
-    def test_on_batch(model, *arguments, **keywords):
-        return original(model, *arguments, **keywords) | {"loss": float("nan")}
-
-    monkeypatch.setattr(keras.Model, "test_on_batch", test_on_batch)
+    original = keras.Model.predict_on_batch
+    monkeypatch.setattr(keras.Model, "predict_on_batch", lambda model, inputs: original(model, inputs) * np.nan)
     with pytest.raises(FloatingPointError, match="the validation loss became nan in epoch 1"):
         run(TINY, store, cache=tmp_path, progress=False)
 
@@ -443,7 +439,7 @@ def test_predict_is_cached_by_what_is_asked(
     plain = training.predict(finished, store, segments, cache=tmp_path)
     hidden = training.predict(finished, store, segments, hide=["mouth"], cache=tmp_path)
     assert (probabilities(plain) != probabilities(hidden)).any()
-    monkeypatch.setattr(training.Run, "load_model", lambda _: pytest.fail("predicted again"))
+    monkeypatch.setattr(training, "_probabilities", lambda *_, **__: pytest.fail("predicted again"))
     again = training.predict(finished, store, segments, hide=["mouth"], cache=tmp_path)
     pd.testing.assert_frame_equal(again, hidden)
 
@@ -459,6 +455,29 @@ def test_a_hidden_component_changes_nothing_by_what_it_showed(
     stores = [store, dataclasses.replace(store, crops=other, key="other")]
     one, two = (training.predict(finished, each, segments, hide=["mouth"], cache=tmp_path) for each in stores)
     np.testing.assert_array_equal(probabilities(one), probabilities(two))
+
+
+@pytest.mark.parametrize("n", [5, 64, 70])  # fewer than a batch of 64, just one, and one with a rest
+def test_answers_do_not_depend_on_how_full_the_last_batch_is(finished: training.Run, store: CropStore, n: int) -> None:
+    segments = training.segment_table(TINY, store)
+    segments = segments.iloc[np.arange(n) % len(segments)]
+    model = finished.load_model()
+    found = training._probabilities(model, training.batches(segments, store, TINY, size=64), size=64)
+    crops = inputs.segment_crops(store, segments, TINY.frames)
+    expected = model.predict(training.model_inputs(crops, TINY), verbose=0)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_the_validation_loss_is_that_of_keras(finished: training.Run, store: CropStore) -> None:
+    segments = training.split_table(TINY, store)
+    held_out = segments[segments["split"] == "validation"]
+    crops = inputs.segment_crops(store, held_out, TINY.frames)
+    labels = held_out["emotion"].map(EMOTIONS.index).to_numpy()
+    model = training._compile(finished.load_model(), TINY)
+    expected = model.evaluate(training.model_inputs(crops, TINY), labels, verbose=0, return_dict=True)
+    kept = finished.history.set_index("epoch").loc[finished.timings["best_epoch"]]
+    assert kept["val_loss"] == pytest.approx(expected["loss"], rel=1e-5)
+    assert kept["val_accuracy"] == pytest.approx(expected["accuracy"])
 
 
 def test_predict_refuses_what_it_cannot_do(finished: training.Run, store: CropStore, tmp_path: Path) -> None:
