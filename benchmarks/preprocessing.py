@@ -1,12 +1,12 @@
 """Preprocessing a corpus ten times the sample: memory, frames a second, and what a second process brings.
 
-    python benchmarks/preprocessing.py [--times 10] [--part 60] [--scheduler ADDRESS] [--folder FOLDER]
+    python benchmarks/preprocessing.py [--times 10] [--part 300] [--scheduler ADDRESS] [--folder FOLDER]
 
 The corpus is the sample's clips, copied with a few bytes added at the end of each file: other bytes, so that nothing
 comes from a cache, and the same pictures. First `--part` clips are preprocessed by one process and by one for each
 processor, for the ratio of the two; then all of them. Memory is the sum of this process and its children, each page
-counted once where the system tells (PSS). Run it with nothing else on the machine. It takes about 5 GB of disk and
-half an hour on two cores.
+counted once where the system tells (PSS). Run it with nothing else on the machine. It takes about 5 GB of disk and a
+quarter of an hour on two cores.
 """
 
 import argparse
@@ -82,7 +82,7 @@ def measure(clips: pd.DataFrame, folder: Path, *, jobs: int | None) -> tuple[Cro
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=10, help="how many samples the corpus is large (default: 10)")
-    parser.add_argument("--part", type=int, default=60, help="clips for the comparison of processes (default: 60)")
+    parser.add_argument("--part", type=int, default=300, help="clips for the comparison of processes (default: 300)")
     parser.add_argument("--scheduler", help="a Dask cluster's address, for the whole corpus")
     parser.add_argument("--folder", type=Path, help="where to put copies and caches (default: a temporary folder)")
     arguments = parser.parse_args()

@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from microx_utils import cache, figures, paper, paths, training
+from microx_utils import baselines, cache, figures, paper, paths, training
 from microx_utils.baselines import Baseline
 from microx_utils.claims import CLAIMS_FILE, Claim, claim_row, load_claims
 from microx_utils.experiments import Experiment, parse_experiment, read_experiments
 from microx_utils.manifest import Course, Notebook, duration
-from microx_utils.profiles import get_profile
+from microx_utils.profiles import Profile, get_profile
 
 RECORDED, STALE, COMPUTED, NOT_RUN, NO_NOTEBOOK = "recorded", "stale", "needs no run", "not run yet", "no notebook yet"
 """Status of a ledger's row. Only the first three have a verdict."""
@@ -28,8 +28,8 @@ def describe_inputs(made_from: Any) -> Any:
     """Return what `save_figure` and `record_claim` were given as `made_from`, as JSON holds it.
 
     A `training.Run` becomes {"experiment", "seed", "key", "settings"}, in lists and dicts too; `settings` is the hash
-    of the experiment as it was. A `Baseline` becomes {"system", "key"}.
-    Other values stay, see `figures.plain`.
+    of the experiment as it was. A `Baseline` becomes {"system", "key", "settings"}: the hash of the system's options
+    and of its code's version. Other values stay, see `figures.plain`.
     """
     if isinstance(made_from, training.Run):
         experiment = made_from.experiment
@@ -40,7 +40,7 @@ def describe_inputs(made_from: Any) -> Any:
             "settings": settings_key(experiment),
         }
     if isinstance(made_from, Baseline):
-        return {"system": made_from.name, "key": made_from.key}
+        return {"system": made_from.name, "key": made_from.key, "settings": system_key(made_from.name)}
     if isinstance(made_from, Mapping):
         return {str(name): describe_inputs(inner) for name, inner in made_from.items()}
     if isinstance(made_from, list | tuple):
@@ -51,6 +51,13 @@ def describe_inputs(made_from: Any) -> Any:
 def settings_key(experiment: Experiment) -> str:
     """Return the hash of an experiment's row at a profile's size and of the training code's version."""
     return cache.content_key(experiment=asdict(experiment), code=training.CODE_VERSION)
+
+
+def system_key(name: str) -> str:
+    """Return the hash of a compared system's options and of its code's version; "" if there is no such system."""
+    if name not in baselines.OPTIONS:
+        return ""
+    return cache.content_key(options=baselines.OPTIONS[name], code=baselines.CODE_VERSION)
 
 
 def runs_of(inputs: Any) -> list[dict[str, Any]]:
@@ -86,19 +93,26 @@ def why_stale(row: Mapping[str, Any]) -> str:
     origin = origin_key(notebook, profile=row["profile"], data=row["data_set"], seed=row["seed"], inputs=row["inputs"])
     if origin != row["made_from"]:
         return f"notebook {notebook[:2]} or its profile has changed since"
+    changes = (_what_changed(run, row["profile"]) for run in runs_of(row["inputs"]))
+    return next(filter(None, changes), "")
+
+
+def _what_changed(run: Mapping[str, Any], profile: str) -> str:
+    """Return what has changed since a run or a compared system was described; "" if nothing has."""
+    if "settings" not in run:
+        return EARLIER
+    kind = "system" if "system" in run else "experiment"
+    name = run[kind]
+    now = system_key(name) if kind == "system" else _row_key(name, get_profile(profile), run["seed"])
+    if not now:
+        return f"{kind} {name} is gone"
+    return "" if now == run["settings"] else f"{kind} {name} has changed since"
+
+
+def _row_key(name: str, profile: Profile, seed: int) -> str:
+    """Return the `settings_key` of a row of experiments.toml as it is now; "" if there is no such row."""
     known = read_experiments()
-    for run in runs_of(row["inputs"]):
-        if "system" in run:
-            continue
-        name = run["experiment"]
-        if name not in known:
-            return f"experiment {name} is gone"
-        if not {"seed", "settings"} <= run.keys():
-            return EARLIER
-        now = parse_experiment(name, known[name], get_profile(row["profile"]), seed=run["seed"])
-        if settings_key(now) != run["settings"]:
-            return f"experiment {name} has changed since"
-    return ""
+    return settings_key(parse_experiment(name, known[name], profile, seed=seed)) if name in known else ""
 
 
 def predictions_path(run: Mapping[str, Any]) -> str:

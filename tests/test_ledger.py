@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from microx_utils import figures, ledger, paper, paths, training
+from microx_utils import baselines, figures, ledger, paper, paths, training
 from microx_utils.baselines import Baseline
 from microx_utils.claims import CONSISTENT, CONTRADICTED, UNTESTABLE, claim_row, load_claims
 from microx_utils.experiments import load_experiment
@@ -145,9 +145,19 @@ def test_an_audit_on_disk_can_only_add_its_note() -> None:
     assert (row["verdict"], row["note"]) == (CONTRADICTED, "")
 
 
-def test_a_baseline_is_described_and_has_its_own_folder(tmp_path: Path) -> None:
-    baseline = Baseline("pan", "0123456789abcdef", tmp_path, pd.DataFrame(), {})
+def test_a_baseline_is_described_and_has_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    baseline = Baseline("two_streams", "0123456789abcdef", tmp_path, pd.DataFrame(), {})
     described = ledger.describe_inputs([baseline])
-    assert ledger.runs_of(described) == [{"system": "pan", "key": "0123456789abcdef"}]
-    assert ledger.predictions_path(described[0]) == "baselines/pan-0123456789abcdef/predictions.parquet"
-    assert ledger.why_stale(recorded(baseline)) == ""
+    (found,) = ledger.runs_of(described)
+    assert (found["system"], found["key"]) == ("two_streams", "0123456789abcdef")
+    assert ledger.predictions_path(described[0]) == "baselines/two_streams-0123456789abcdef/predictions.parquet"
+    row = recorded(baseline)
+    assert ledger.why_stale(row) == ""
+    with monkeypatch.context() as patched:
+        patched.setitem(baselines.OPTIONS["two_streams"], "words", 9)
+        assert ledger.why_stale(row) == "system two_streams has changed since"
+    with monkeypatch.context() as patched:
+        patched.delitem(baselines.OPTIONS, "two_streams")
+        assert ledger.why_stale(row) == "system two_streams is gone"
+    monkeypatch.setattr(baselines, "CODE_VERSION", baselines.CODE_VERSION + 1)
+    assert ledger.why_stale(row) == "system two_streams has changed since"
