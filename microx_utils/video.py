@@ -271,7 +271,8 @@ def write_video(path: str | PathLike[str], frames: Iterable[np.ndarray], *, fps:
         stream = container.add_stream("libx264", rate=rate)
         stream.height, stream.width = shape[:2]
         stream.pix_fmt = "yuv420p"
-        stream.options = {"crf": str(crf), "preset": "slow"}
+        # mbtree reads memory that nobody has written (x264 with AVX-512): other bytes, and pictures, in each process
+        stream.options = {"crf": str(crf), "preset": "slow", "mbtree": "0"}
         stream.codec_context.thread_count = 1  # x264's output depends on its number of threads
         for image in _chain(first, iterator):
             if np.shape(image) != shape or image.dtype != np.uint8:
