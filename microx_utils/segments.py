@@ -9,6 +9,7 @@ import json
 import math
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,41 @@ def crop_store(
         if not folder.is_dir():
             _build_store(clips, folder, made_from, problems, jobs=jobs)
     return _open_store(folder, clips, folder.name, style)
+
+
+def join_stores(stores: Sequence[CropStore]) -> CropStore:
+    """Return stores of one size and style as one: their clips in order, their crops copied into one file, once.
+
+    Raises
+    ------
+    ValueError
+        The stores differ in size or style.
+    DataError
+        The disk is too full to hold the copy.
+    """
+    kinds = {(*store.crops.shape[1:], store.style) for store in stores}
+    if len(kinds) != 1:
+        raise ValueError(f"only stores of one size and style can be joined, not {sorted(kinds)}")
+    key = cache.content_key(version=STORE_VERSION, joined=[store.key for store in stores])
+    folder = paths.PROCESSED / "stores" / key
+    starts = np.cumsum([0, *(len(store.crops) for store in stores)])
+    with cache.lock(folder):
+        if not folder.is_dir():
+            with cache.atomic_folder(folder) as made:
+                _reserve(made / "crops.npy", (int(starts[-1]), *stores[0].crops.shape[1:]))
+                for store, start in zip(stores, starts, strict=False):
+                    _write_rows(made / "crops.npy", int(start), store.crops)
+    clips = [
+        store.clips.assign(first=store.clips["first"] + start) for store, start in zip(stores, starts, strict=False)
+    ]
+    return CropStore(
+        np.load(folder / "crops.npy", mmap_mode="r"),
+        np.concatenate([store.available for store in stores]),
+        pd.concat(clips, ignore_index=True),
+        pd.concat([store.excluded for store in stores], ignore_index=True),
+        key,
+        stores[0].style,
+    )
 
 
 def _video_key(path: str) -> str:
@@ -391,13 +427,18 @@ def _write_crops(
 ) -> None:
     size, style, backend = made_from["size"], made_from["style"], made_from["landmarks"]["backend"]
     crops, available = crop_clip(path, size=size, style=style, max_frames=frames, backend=backend, processed=processed)
+    _write_rows(crops_file, first, crops)
+    with cache.atomic_file(available_file) as temporary:
+        np.save(temporary, available)
+
+
+def _write_rows(crops_file: Path, first: int, crops: NDArray[np.uint8]) -> None:
+    """Write crops into an array file, from row `first` on."""
     with crops_file.open("r+b") as file:
         # written, not memory-mapped: a disk that fills up then raises an error instead of killing the process
         data_start = crops_file.stat().st_size - math.prod(_shape(crops_file))
         file.seek(data_start + first * crops[0].nbytes)
-        file.write(crops.tobytes())
-    with cache.atomic_file(available_file) as temporary:
-        np.save(temporary, available)
+        file.write(np.ascontiguousarray(crops).data)
 
 
 def _shape(array_file: Path) -> tuple[int, ...]:

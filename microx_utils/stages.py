@@ -17,7 +17,7 @@ from microx_utils.corpora import data_sources, load_clips, resolve_data
 from microx_utils.experiments import load_experiment
 from microx_utils.parallel import run_parallel
 from microx_utils.profiles import Profile, select_clips, select_own
-from microx_utils.segments import CropStore, crop_store
+from microx_utils.segments import CropStore, crop_store, join_stores
 from microx_utils.training import Run
 
 
@@ -35,21 +35,18 @@ def crops_of(
 
     `style` is the profile's, unless given; `jobs` as in `segments.crop_store`.
     """
-    return _crops(clips_of(data, profile, own=own), profile, style, jobs)
-
-
-def _crops(clips: pd.DataFrame, profile: Profile, style: Style | None, jobs: int | None = None) -> CropStore:
-    style = style or cast(Style, profile.crop_style)
+    clips, style = clips_of(data, profile, own=own), style or cast(Style, profile.crop_style)
     return crop_store(clips, size=profile.crop_size, style=style, max_frames=profile.max_frames, jobs=jobs)
 
 
 def train_row(name: str, data: str, profile: Profile, *, seed: int) -> Run:
     """Return the run of a row of experiments.toml on a data set; trained once, then read from the cache."""
     experiment = load_experiment(name, profile, seed=seed)
-    clips = clips_of(data, profile)
+    style = cast(Style, experiment.crop_style)
+    store = crops_of(data, profile, style=style)
     if experiment.own_people != "none":
-        clips = pd.concat([clips, clips_of(data, profile, own=True)], ignore_index=True)
-    return training.run(experiment, _crops(clips, profile, cast(Style, experiment.crop_style)))
+        store = join_stores([store, crops_of(data, profile, own=True, style=style)])
+    return training.run(experiment, store)
 
 
 def preprocess(data: str, profile: Profile, *, jobs: int | None = None) -> dict[str, tuple[CropStore, pd.DataFrame]]:

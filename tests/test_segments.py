@@ -188,6 +188,35 @@ def test_a_face_that_appears_too_late_is_an_exclusion(processed, clips, tmp_path
     assert len(sg.make_segments(whole.clips)) - len(segments) in (2, 3)  # those before the face are left out
 
 
+def test_joined_stores_are_what_one_store_of_all_clips_is(processed, clips, tmp_path, clip_path, monkeypatch):
+    film = read_frames(clip_path)[0]
+    write_video(tmp_path / "grey.mp4", film[::-1])
+    whole = sg.crop_store(clips, size=16, max_frames=20, jobs=1)
+    parts = [sg.crop_store(part, size=16, max_frames=20, jobs=1) for part in (clips[:2], clips[2:])]
+    joined = sg.join_stores(parts)
+    np.testing.assert_array_equal(joined.crops, whole.crops)
+    np.testing.assert_array_equal(joined.available, whole.available)
+    pd.testing.assert_frame_equal(joined.clips, whole.clips)
+    pd.testing.assert_frame_equal(joined.excluded, whole.excluded)
+    assert len(joined.clips) == 2
+    assert not joined.crops.flags.writeable
+    monkeypatch.setattr(sg, "_write_rows", lambda *_: pytest.fail("was cached"))
+    assert sg.join_stores(parts).key == joined.key not in {part.key for part in parts}
+
+
+def test_stores_that_do_not_fit_are_not_joined(processed, clips, monkeypatch):
+    small = sg.crop_store(clips, size=16, max_frames=12, jobs=1)
+    for other in ({"size": 20}, {"style": "published"}):
+        with pytest.raises(ValueError, match="only stores of one size and style"):
+            sg.join_stores([small, sg.crop_store(clips, **({"size": 16, "max_frames": 12, "jobs": 1} | other))])
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
+    before = {path.name for path in (processed / "stores").iterdir() if path.is_dir()}
+    with pytest.raises(DataError, match="free"):
+        sg.join_stores([small, small])
+    assert {path.name for path in (processed / "stores").iterdir() if path.is_dir()} == before
+
+
 def test_store_key_follows_settings_and_tracker(processed, clips, monkeypatch):
     def key(**options):
         return sg.crop_store(clips, **({"size": 16, "max_frames": 12, "jobs": 1} | options)).key

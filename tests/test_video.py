@@ -1,8 +1,8 @@
 """Frames come out at a steady rate whatever goes in, and bad files are named."""
 
-from fractions import Fraction
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import av
