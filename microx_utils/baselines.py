@@ -77,8 +77,8 @@ class Baseline:
 
     Attributes
     ----------
-    name, key, folder
-        Which system, the hash of all that made it, and where its files lie.
+    name, experiment, key, folder
+        Which system, what it was run on, the hash of all that made it, and where its files lie.
     predictions
         Validation and test rows of both levels: the columns of `evaluation.COLUMNS`, and level. A clip's segment_id is
         its clip_id.
@@ -89,6 +89,7 @@ class Baseline:
     """
 
     name: str
+    experiment: Experiment
     key: str
     folder: Path
     predictions: pd.DataFrame = field(repr=False)
@@ -170,7 +171,7 @@ def run(
                 }
                 (made / "timings.json").write_text(json.dumps(timings, indent=2))
     predictions = pd.read_parquet(folder / "predictions.parquet")
-    return Baseline(name, key, folder, predictions, json.loads((folder / "timings.json").read_text()))
+    return Baseline(name, experiment, key, folder, predictions, json.loads((folder / "timings.json").read_text()))
 
 
 def _fit(

@@ -54,7 +54,7 @@ def figures_command(arguments: argparse.Namespace) -> int:
         place = f", cell {failure.cell}" if failure.cell else ""
         print(f"\n{name}{place}:\n{failure.traceback}", file=sys.stderr, flush=True)
     if failures and folder == paths.FIGURES:
-        print("The published gallery was left as it was, because not every notebook ran.", file=sys.stderr)
+        print("The published gallery was left as it was, because not every notebook ran to its page.", file=sys.stderr)
     else:
         _save_gallery(folder)
     seconds = time.perf_counter() - started

@@ -14,7 +14,7 @@ from microx_utils.baselines import Baseline
 from microx_utils.claims import CLAIMS_FILE, Claim, claim_row, load_claims
 from microx_utils.experiments import Experiment, parse_experiment, read_experiments
 from microx_utils.manifest import Course, Notebook, duration
-from microx_utils.profiles import Profile, get_profile
+from microx_utils.profiles import get_profile
 
 RECORDED, STALE, COMPUTED, NOT_RUN, NO_NOTEBOOK = "recorded", "stale", "needs no run", "not run yet", "no notebook yet"
 """Status of a ledger's row. Only the first three have a verdict."""
@@ -28,19 +28,15 @@ def describe_inputs(made_from: Any) -> Any:
     """Return what `save_figure` and `record_claim` were given as `made_from`, as JSON holds it.
 
     A `training.Run` becomes {"experiment", "seed", "key", "settings"}, in lists and dicts too; `settings` is the hash
-    of the experiment as it was. A `Baseline` becomes {"system", "key", "settings"}: the hash of the system's options
-    and of its code's version. Other values stay, see `figures.plain`.
+    of the experiment as it was. A `Baseline` becomes the same and "system": its experiment decided people and segments,
+    and its `settings` are also those of the system. Other values stay, see `figures.plain`.
     """
-    if isinstance(made_from, training.Run):
+    if isinstance(made_from, training.Run | Baseline):
         experiment = made_from.experiment
-        return {
-            "experiment": experiment.name,
-            "seed": experiment.seed,
-            "key": made_from.key,
-            "settings": settings_key(experiment),
-        }
-    if isinstance(made_from, Baseline):
-        return {"system": made_from.name, "key": made_from.key, "settings": system_key(made_from.name)}
+        row = {"experiment": experiment.name, "seed": experiment.seed, "key": made_from.key}
+        if isinstance(made_from, Baseline):
+            return row | {"system": made_from.name, "settings": system_key(made_from.name, experiment)}
+        return row | {"settings": settings_key(experiment)}
     if isinstance(made_from, Mapping):
         return {str(name): describe_inputs(inner) for name, inner in made_from.items()}
     if isinstance(made_from, list | tuple):
@@ -53,17 +49,19 @@ def settings_key(experiment: Experiment) -> str:
     return cache.content_key(experiment=asdict(experiment), code=training.CODE_VERSION)
 
 
-def system_key(name: str) -> str:
-    """Return the hash of a compared system's options and of its code's version; "" if there is no such system."""
-    if name not in baselines.OPTIONS:
-        return ""
-    return cache.content_key(options=baselines.OPTIONS[name], code=baselines.CODE_VERSION)
+def system_key(name: str, experiment: Experiment) -> str:
+    """Return the hash of a compared system's options, its code's version and the experiment it is run on.
+
+    Other options than `baselines.OPTIONS` stand in the notebook's code, whose changes are seen anyway.
+    """
+    made_from = {"options": baselines.OPTIONS[name], "code": baselines.CODE_VERSION}
+    return cache.content_key(**made_from, experiment=settings_key(experiment))
 
 
 def runs_of(inputs: Any) -> list[dict[str, Any]]:
     """Return the described runs and baselines among a row's `inputs`, in their order, each once."""
     if isinstance(inputs, Mapping):
-        if "key" in inputs and ("experiment" in inputs or "system" in inputs):
+        if "key" in inputs and "experiment" in inputs:
             return [dict(inputs)]
         inputs = list(inputs.values())
     found: list[dict[str, Any]] = []
@@ -99,20 +97,18 @@ def why_stale(row: Mapping[str, Any]) -> str:
 
 def _what_changed(run: Mapping[str, Any], profile: str) -> str:
     """Return what has changed since a run or a compared system was described; "" if nothing has."""
-    if "settings" not in run:
+    if not {"experiment", "seed", "settings"} <= run.keys():
         return EARLIER
-    kind = "system" if "system" in run else "experiment"
-    name = run[kind]
-    now = system_key(name) if kind == "system" else _row_key(name, get_profile(profile), run["seed"])
-    if not now:
-        return f"{kind} {name} is gone"
-    return "" if now == run["settings"] else f"{kind} {name} has changed since"
-
-
-def _row_key(name: str, profile: Profile, seed: int) -> str:
-    """Return the `settings_key` of a row of experiments.toml as it is now; "" if there is no such row."""
-    known = read_experiments()
-    return settings_key(parse_experiment(name, known[name], profile, seed=seed)) if name in known else ""
+    known, name = read_experiments(), run["experiment"]
+    if name not in known:
+        return f"experiment {name} is gone"
+    experiment = parse_experiment(name, known[name], get_profile(profile), seed=run["seed"])
+    if "system" not in run:
+        return "" if settings_key(experiment) == run["settings"] else f"experiment {name} has changed since"
+    if run["system"] not in baselines.OPTIONS:
+        return f"system {run['system']} is gone"
+    same = system_key(run["system"], experiment) == run["settings"]
+    return "" if same else f"system {run['system']}, or its experiment {name}, has changed since"
 
 
 def predictions_path(run: Mapping[str, Any]) -> str:

@@ -78,6 +78,10 @@ def read_openface_csv(path: str | PathLike[str]) -> pd.DataFrame:
     path = Path(path)
     if not path.is_file():
         raise DataError(path, "no such file, or not a file", "Check the path; OpenFace exits with 0 even if it fails.")
+    with path.open("rb") as file:
+        header = file.readline(100_000)
+    if header.count(b";") > header.count(b","):
+        raise DataError(path, "has semicolons between its values, not commas", _RESAVED)
     try:
         table = pd.read_csv(path, skipinitialspace=True)
     except pd.errors.EmptyDataError:
@@ -89,8 +93,6 @@ def read_openface_csv(path: str | PathLike[str]) -> pd.DataFrame:
     if not isinstance(table.index, pd.RangeIndex):
         raise DataError(path, "has rows with more values than the header has names", _RERUN)
     table.columns = table.columns.str.strip()
-    if len(table.columns) == 1 and table.columns[0].count(";") > 1:
-        raise DataError(path, "has semicolons between its values, not commas", _RESAVED)
     return check_openface(table, path)
 
 

@@ -25,7 +25,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 PATIENCE = 60.0
-"""Seconds without a result after which a cluster is asked whether it has any workers left."""
+"""Seconds without a result after which a cluster is asked whether it has any workers left; twice, and it has failed."""
 
 _CLUSTER: ContextVar["Client | None"] = ContextVar("cluster", default=None)
 
@@ -37,13 +37,15 @@ def cluster(scheduler: str | None) -> Iterator[None]:
     Raises
     ------
     DataError
-        The extra `dask` is not installed, nothing answers at the address, or the cluster lost its workers.
+        The extra `dask` is not installed, nothing answers at the address, or the cluster loses its workers or
+        its scheduler.
     """
     if scheduler is None:
         yield
         return
     try:
         from distributed import Client
+        from distributed.client import ClosedClientError
         from distributed.scheduler import KilledWorker, NoWorkerError
     except ImportError as error:
         raise DataError(scheduler, "needs the optional extra dask", 'Install it: pip install -e ".[dask]".') from error
@@ -58,7 +60,8 @@ def cluster(scheduler: str | None) -> Iterator[None]:
         chosen = _CLUSTER.set(client)
         try:
             yield
-        except (KilledWorker, NoWorkerError, CancelledError) as error:  # the last is raised when the scheduler is gone
+        except (KilledWorker, NoWorkerError, CancelledError, ClosedClientError) as error:
+            # the last two are raised when the scheduler is gone
             remedy = "Read the logs of scheduler and workers, start them again and repeat: what had finished is kept."
             raise DataError(scheduler, f"the cluster failed ({type(error).__name__}: {error})", remedy) from error
         finally:
@@ -93,25 +96,43 @@ def _run_on_cluster(client: "Client", function: Callable[..., Any], calls: Seque
     """Compute on a cluster. Not through joblib's Dask backend: it waits for ever for a call that killed its worker."""
     from distributed.scheduler import NoWorkerError
 
+    results: list[Any] = [None] * len(calls)
     finished: SimpleQueue[Any] = SimpleQueue()
-    futures = [client.submit(function, *call, pure=False) for call in calls]
+    waiting: dict[Any, tuple[int, Any]] = {}
+    for place, call in enumerate(calls):
+        submitted = client.submit(function, *call, pure=False)
+        submitted.add_done_callback(finished.put)
+        waiting[submitted.key] = place, submitted
     try:
-        for future in futures:
-            future.add_done_callback(finished.put)
-        for _ in futures:
+        while waiting:
+            future = None
+            looks = 0
             while True:
                 try:
-                    future = finished.get(timeout=PATIENCE)
+                    future = future or finished.get(timeout=PATIENCE)
+                    result = future.result(timeout=PATIENCE)  # fetched from its worker; raises what the call raised
                     break
-                except Empty:
-                    if not client.nthreads():
-                        waiting = next(future for future in futures if not future.done())
-                        raise NoWorkerError(waiting.key, PATIENCE) from None
-            future.result()  # raises what the call raised
+                except (Empty, TimeoutError):
+                    if future is not None and future.status == "error":
+                        raise
+                    looks = 0 if _has_workers(client) else looks + 1
+                    if looks == 2:  # once may have been a worker that was just starting again
+                        raise NoWorkerError(next(iter(waiting)), 2 * PATIENCE) from None
+            place, _ = waiting.pop(future.key)  # the worker, too, forgets a result that nobody waits for
+            results[place] = result
             bar.update()
-        return client.gather(futures)
+        return results
     finally:
-        client.cancel(futures)  # after an error, those that have not begun
+        client.cancel([future for _, future in waiting.values()])
+
+
+def _has_workers(client: "Client") -> bool:
+    from distributed.client import ClosedClientError
+
+    try:
+        return bool(client.nthreads())
+    except OSError as error:
+        raise ClosedClientError(str(error)) from error
 
 
 def start_each(function: Callable[[T], R], items: Sequence[T], jobs: int) -> list[Future[R]]:

@@ -10,7 +10,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -303,12 +303,18 @@ def run_course(
         failure = run_notebook(notebooks / executed.name, executed, parameters)
         seconds = time.perf_counter() - started
         if executed.exists() and executed.stat().st_mtime_ns != before:  # written by this run
-            alts = {figure: row["alt"] for figure, row in figures.read_figures(out).items()}
+            page = executed.with_suffix(".html")
             try:
-                save_html(executed, executed.with_suffix(".html"), alts=alts)
+                alts = {figure: row["alt"] for figure, row in figures.read_figures(out).items()}
+                save_html(executed, page, alts=alts)
             except Exception as error:  # noqa: BLE001 - whatever it was, the other notebooks have to run
-                what = f"the notebook ran, but its page could not be made: {type(error).__name__}: {error}"
-                failure = failure or Failure(None, what, "".join(traceback.format_exception(error)))
+                page.unlink(missing_ok=True)  # or an earlier run's page would be taken for this one's
+                what = f"its page could not be made: {type(error).__name__}: {error}"
+                text = "".join(traceback.format_exception(error))
+                if failure is None:
+                    failure = Failure(None, f"the notebook ran, but {what}", text)
+                else:
+                    failure = replace(failure, error=f"{failure.error}; {what}", traceback=failure.traceback + text)
         result = Result(entry.id, seconds, failure)
         _record_time(folder / "times.json", result, jobs)
         where_failed = f" in cell {failure.cell}" if failure and failure.cell else ""

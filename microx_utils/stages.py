@@ -84,10 +84,15 @@ def train_rows(
         experiment, seed, key (of the run in data/processed/runs), epochs, seconds, and problem: why there is no run,
         "" if there is one. A row that fails does not stop the others.
     """
+    data = resolve_data(data)
     here = (str(paths.PROCESSED.resolve()), backends.chosen_backend())
-    calls = [(name, resolve_data(data), profile, seed, *here) for name in names for seed in seeds]
-    for name in names:
-        load_experiment(name, profile, seed=0)  # an unknown name is refused before anything is trained
+    calls = [(name, data, profile, seed, *here) for name in names for seed in seeds]
+    rows = [load_experiment(name, profile, seed=0) for name in names]  # an unknown name is refused before any training
+    wanted = {(row.crop_style, False) for row in rows} | {
+        (row.crop_style, True) for row in rows if row.own_people != "none"
+    }
+    for style, own in sorted(wanted):
+        crops_of(data, profile, own=own, style=cast(Style, style))  # here, where all workers can share it
     return pd.DataFrame(run_parallel(_train_there, calls, desc="training", unit="run", jobs=jobs))
 
 

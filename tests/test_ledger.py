@@ -146,18 +146,22 @@ def test_an_audit_on_disk_can_only_add_its_note() -> None:
 
 
 def test_a_baseline_is_described_and_has_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    baseline = Baseline("two_streams", "0123456789abcdef", tmp_path, pd.DataFrame(), {})
+    experiment = load_experiment("table1_microx", SMOKE)
+    baseline = Baseline("two_streams", experiment, "0123456789abcdef", tmp_path, pd.DataFrame(), {})
     described = ledger.describe_inputs([baseline])
     (found,) = ledger.runs_of(described)
-    assert (found["system"], found["key"]) == ("two_streams", "0123456789abcdef")
+    assert (found["system"], found["experiment"], found["seed"]) == ("two_streams", "table1_microx", 0)
     assert ledger.predictions_path(described[0]) == "baselines/two_streams-0123456789abcdef/predictions.parquet"
     row = recorded(baseline)
     assert ledger.why_stale(row) == ""
+    other = replace(baseline, experiment=replace(experiment, patience=99))
+    changed = "system two_streams, or its experiment table1_microx, has changed since"
+    assert ledger.why_stale(recorded(other)) == changed
     with monkeypatch.context() as patched:
         patched.setitem(baselines.OPTIONS["two_streams"], "words", 9)
-        assert ledger.why_stale(row) == "system two_streams has changed since"
+        assert ledger.why_stale(row) == changed
     with monkeypatch.context() as patched:
         patched.delitem(baselines.OPTIONS, "two_streams")
         assert ledger.why_stale(row) == "system two_streams is gone"
     monkeypatch.setattr(baselines, "CODE_VERSION", baselines.CODE_VERSION + 1)
-    assert ledger.why_stale(row) == "system two_streams has changed since"
+    assert ledger.why_stale(row) == changed

@@ -104,7 +104,7 @@ def bad_csv(kind: str, good: str) -> bytes:
         "two faces": "".join([*lines[:3], lines[2].replace("2,0,", "2,1,"), *lines[3:]]),
         "long row": lines[0] + lines[1].strip() + ",1\n",
         "other table": "clip,emotion\nS001_001,happy\n",
-        "semicolons": good.replace(",", ";"),
+        "semicolons": good.replace(",", ";").replace(".", ","),  # as spreadsheets write it in half of Europe
         "utf-16": good,
         "binary": "",
     }[kind]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import queue
 import subprocess
 import sys
 import threading
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -74,7 +76,7 @@ def wait(started: str) -> None:
 
 
 @contextmanager
-def own_cluster(folder: Path, allowed_failures: int) -> Iterator[tuple[str, subprocess.Popen, subprocess.Popen]]:
+def own_cluster(folder: Path, *, allowed_failures: int = 3) -> Iterator[tuple[str, subprocess.Popen, subprocess.Popen]]:
     """A cluster as a user starts it: the address, and the processes of its scheduler and of its only worker."""
     where = ["--scheduler-file", str(folder / "cluster.json")]
     scheduler = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", *where]
@@ -99,37 +101,72 @@ def own_cluster(folder: Path, allowed_failures: int) -> Iterator[tuple[str, subp
 
 
 def until(done: Callable[[], bool]) -> None:
-    while not done():
+    for _ in range(600):
+        if done():
+            return
         time.sleep(0.1)
+    raise TimeoutError(done)
 
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     ("fault", "problem"),
-    [
-        ("the call kills its worker", "the cluster failed .KilledWorker"),
-        ("the worker goes", "the cluster failed .NoWorkerError"),
-        ("the scheduler goes", "the cluster failed .FutureCancelledError"),
-    ],
+    [("worker", r"the cluster failed \(NoWorkerError"), ("scheduler", r"the cluster failed \(FutureCancelledError")],
 )
-def test_a_cluster_that_fails_is_told(
-    fault: str, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cluster_that_goes_is_told(fault: str, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "PATIENCE", 1.0)
     started = tmp_path / "started"
-    deadly = fault == "the call kills its worker"
-    with own_cluster(tmp_path, allowed_failures=0 if deadly else 3) as (address, first, second):
+    with own_cluster(tmp_path) as (address, scheduler, worker):
 
         def spoil() -> None:
             until(started.exists)
-            (second if "worker" in fault else first).kill()
+            (worker if fault == "worker" else scheduler).kill()
 
         threading.Thread(target=spoil, daemon=True).start()
         with pytest.raises(DataError, match=problem) as raised, cluster(address):
-            if deadly:
-                run_parallel(die, [()], desc="dying")
             run_parallel(wait, [(str(started),)], desc="waiting")
         assert "what had finished is kept" in str(raised.value)
+
+
+@pytest.mark.timeout(240)
+def test_a_call_that_kills_its_worker_is_told(tmp_path: Path) -> None:
+    with (
+        own_cluster(tmp_path, allowed_failures=0) as (address, _, _),
+        pytest.raises(DataError, match=r"the cluster failed \(KilledWorker"),
+        cluster(address),
+    ):
+        run_parallel(die, [()], desc="dying")
+
+
+@pytest.mark.timeout(240)
+def test_a_worker_that_goes_with_its_result_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "PATIENCE", 1.0)
+    with own_cluster(tmp_path) as (address, _, worker):
+
+        class Spoiling(queue.SimpleQueue):
+            def get(self, *arguments: Any, **keywords: Any) -> Any:
+                finished = super().get(*arguments, **keywords)
+                worker.kill()
+                worker.wait()
+                return finished
+
+        monkeypatch.setattr(parallel, "SimpleQueue", Spoiling)
+        with pytest.raises(DataError, match=r"the cluster failed \(NoWorkerError"), cluster(address):
+            run_parallel(where, [(3,)], desc="squares")
+
+
+@pytest.mark.timeout(240)
+def test_a_scheduler_that_goes_between_two_calls_is_told(tmp_path: Path) -> None:
+    with (
+        own_cluster(tmp_path) as (address, scheduler, _),
+        pytest.raises(DataError, match=r"the cluster failed \(ClosedClientError"),
+        cluster(address),
+    ):
+        assert run_parallel(len, [("four",)], desc="counting") == [4]
+        scheduler.kill()
+        client = parallel._CLUSTER.get()
+        until(lambda: client is not None and client.status == "closed")
+        run_parallel(len, [("four",)], desc="counting")
 
 
 def test_a_cluster_gives_the_same_store(

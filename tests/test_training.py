@@ -314,6 +314,11 @@ def test_early_stopping_waits_for_its_patience(store: CropStore, tmp_path: Path)
     stopped = run(change(learning_rate=3.0, epochs=12, patience=2), store, cache=tmp_path, progress=False)
     best = stopped.timings["best_epoch"]
     assert len(stopped.history) == best + 2 < 12
+    table = stopped.predictions[stopped.predictions["split"] == "validation"]
+    truth = [EMOTIONS.index(emotion) for emotion in table["emotion"]]
+    p = np.maximum(probabilities(table)[np.arange(len(table)), truth], np.finfo(np.float32).tiny).astype(float)
+    assert -np.log(p).mean() == pytest.approx(stopped.history["val_loss"].min(), rel=1e-4)  # not of the last epoch
+    assert stopped.history["val_loss"].iloc[-1] > 1.01 * stopped.history["val_loss"].min()
 
 
 def test_a_diverged_run_says_so(store: CropStore, tmp_path: Path) -> None:
@@ -466,6 +471,15 @@ def test_answers_do_not_depend_on_how_full_the_last_batch_is(finished: training.
     crops = inputs.segment_crops(store, segments, TINY.frames)
     expected = model.predict(training.model_inputs(crops, TINY), verbose=0)
     np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_a_network_is_compiled_once_for_all_batches(finished: training.Run, store: CropStore) -> None:
+    segments = training.segment_table(TINY, store)
+    segments = segments.iloc[np.arange(70) % len(segments)]
+    model = finished.load_model()
+    for n in (70, 5):
+        training._probabilities(model, training.batches(segments.head(n), store, TINY, size=64), size=64)
+    assert model.predict_function.experimental_get_tracing_count() == 1
 
 
 def test_the_validation_loss_is_that_of_keras(finished: training.Run, store: CropStore) -> None:

@@ -252,7 +252,8 @@ def test_writing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     """In processes of their own: what memory held before makes a difference to some of x264's methods."""
     for name in ("a.mp4", "b.mp4", "c.mp4"):
         subprocess.run([sys.executable, "-c", WRITE_FACE, tmp_path / name], check=True)
-    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+    (content,) = {path.read_bytes() for path in tmp_path.iterdir()}
+    assert b"mbtree=0" in content  # x264 writes its settings into the file; not every processor would show the fault
 
 
 def write_coded(path: Path, codec: str, *, b_frames: int = 0, count: int = 300) -> None:
