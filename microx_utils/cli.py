@@ -58,7 +58,7 @@ def figures_command(arguments: argparse.Namespace) -> int:
     else:
         _save_gallery(folder)
     seconds = time.perf_counter() - started
-    executed = paths.BUILD / "notebooks" / f"{arguments.profile}-{figures.data_name(arguments.data)}"
+    executed = paths.BUILD / "notebooks" / figures.run_name(arguments.profile, arguments.data, arguments.seed)
     print(
         f"{count - len(failures)} of {count} notebooks ran in {seconds:.0f} s. "
         f"Figures and gallery: {paths.short(folder)}/README.md. Executed notebooks and HTML: {paths.short(executed)}/"
@@ -175,8 +175,14 @@ def landmarks_import_command(arguments: argparse.Namespace) -> int:
     rows = import_openface(arguments.folder, clips, jobs=arguments.jobs)
     csvs = rows[rows["csv"] != ""]
     count = int((csvs["problem"] == "").sum())
-    for row in rows[rows["problem"] != ""].astype(str).to_numpy().tolist():
+    for row in rows[(rows["problem"] != "") & (rows["csv"] != "")].astype(str).to_numpy().tolist():
         print(": ".join(filter(None, row)))
+    without = rows.loc[rows["csv"] == "", "clip_id"].to_list()
+    if without:
+        example = Path(clips.set_index("clip_id").loc[without[0], "path"]).with_suffix(".csv").name
+        print(
+            f"no CSV fits {len(without)} clips, such as {without[0]}: its CSV would be called {example}, or by its id"
+        )
     print(f"imported {count} of {len(csvs)} CSVs, for {count} of {len(clips)} clips")
     return 0 if count else 1
 
@@ -355,10 +361,14 @@ def main(argv: list[str] | None = None) -> int:
     if getattr(arguments, "landmarks", None):
         os.environ[backends.VARIABLE] = arguments.landmarks  # notebooks' kernels inherit it
     try:
-        backends.chosen_backend()
+        backend = backends.chosen_backend()
     except ValueError as error:
         return _refuse(error)
     try:
+        if hasattr(arguments, "landmarks") and backend != "litert":
+            from microx_utils.landmark_quality import check_usable
+
+            check_usable([backend])  # now, not after a walk through the whole corpus
         return arguments.function(arguments)
     except DataError as error:
         return _refuse(error)

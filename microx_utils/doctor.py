@@ -13,7 +13,7 @@ import psutil
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from microx_utils import paths
+from microx_utils import backends, paths
 from microx_utils.corpora import CORPORA
 from microx_utils.errors import DataError
 from microx_utils.openface_program import find_program
@@ -172,12 +172,25 @@ def check_data(data: Path) -> list[Check]:
     return checks
 
 
+def check_cache() -> Check:
+    """Look whether stage outputs can be kept where MICROX_PROCESSED, or the default, says."""
+    folder = paths.PROCESSED
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if there.is_dir() and os.access(there, os.W_OK):
+        return Check("cache", OK, f"{shutil.disk_usage(there).free / GIB:.1f} GiB free for {folder}")
+    problem = f"nothing can be written to {folder}: {there} is {'not writable' if there.is_dir() else 'a file'}"
+    return Check("cache", MISSING, problem, "Set MICROX_PROCESSED to a folder that you can write to.")
+
+
 def check_openface() -> Check:
     """Look for OpenFace, one of the landmark backends; the course has its own."""
     try:
         program = find_program()
     except DataError as error:
         return Check("OpenFace", NOTE, f"{error.path}: {error.problem}", error.remedy)
+    if program is None and os.environ.get(backends.VARIABLE) == "openface":
+        remedy = f"Install it, import its tables (microx landmarks import), or unset {backends.VARIABLE}."
+        return Check("OpenFace", NOTE, f"not found, though {backends.VARIABLE} asks for it", remedy)
     return Check("OpenFace", OK, "not found, and not needed" if program is None else str(program))
 
 
@@ -188,6 +201,7 @@ def examine(root: Path = paths.ROOT) -> list[Check]:
         *check_packages(root / "requirements.txt"),
         check_opencv(),
         *check_machine(root),
+        check_cache(),
         check_openface(),
         *check_data(root / "data"),
     ]

@@ -61,11 +61,15 @@ def data_name(data: str) -> str:
 
 def output_folder(profile: str, data: str, seed: int = 0) -> Path:
     """Return where figures go: figures/ for the reference (class, sample, seed 0), else a folder of figures/runs/."""
-    name, backend = data_name(data), chosen_backend()
-    if (profile, name, seed, backend) == ("class", "sample", 0, "litert"):
-        return paths.FIGURES
+    name = run_name(profile, data, seed)
+    return paths.FIGURES if name == "class-sample" else paths.FIGURES / "runs" / name
+
+
+def run_name(profile: str, data: str, seed: int = 0) -> str:
+    """Return the name of the folders that a run writes to: profile and data set, and seed and landmarks if unusual."""
+    backend = chosen_backend()
     more = (f"-seed{seed}" if seed else "") + (f"-{backend}" if backend != "litert" else "")
-    return paths.FIGURES / "runs" / f"{profile}-{name}{more}"
+    return f"{profile}-{data_name(data)}{more}"
 
 
 def machine() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from microx_utils import openface
+from microx_utils import openface, paths
 from microx_utils.backends import check_backend, chosen_backend
 from microx_utils.cache import file_key
 from microx_utils.errors import DataError, problem_of
@@ -68,7 +68,8 @@ def prepare_landmarks(
             from microx_utils.dlib_landmarks import DlibTracker
 
             DlibTracker()  # raises once what would be the problem of every clip
-        calls = [(name, backend, cache) for name in dict.fromkeys(names)]
+        folder = paths.PROCESSED if cache is None else cache  # other processes know the default only
+        calls = [(name, backend, folder) for name in dict.fromkeys(names)]
         found = run_parallel(_problem_of, calls, desc="finding landmarks", jobs=jobs)
         problems = dict(zip(dict.fromkeys(names), found, strict=True))
     return pd.DataFrame({"path": names, "problem": [problems[name] for name in names]}, dtype=object)
@@ -172,7 +173,8 @@ def import_openface(
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise DataError(folder, "no such folder", "Give the folder that holds OpenFace's CSVs.")
+        problem = "a file, not a folder" if folder.exists() else "no such folder"
+        raise DataError(folder, problem, "Give the folder that holds OpenFace's CSVs.")
     files = sorted(
         path for path in folder.rglob("*") if path.suffix.lower() == ".csv" and path.is_file() and path.name[0] != "."
     )
@@ -185,7 +187,9 @@ def import_openface(
     for file, found in zip(files, fits, strict=True):
         problem = ""
         if not found:
-            problem = "fits no clip: name it after the clip's id or its video, in no folder that isn't the video's too"
+            problem = (
+                "fits no clip: call it by its clip's id or its video's name, and its folders as the video's are called"
+            )
         elif len(found) > 1:
             others = f" and {len(found) - 3} more" if len(found) > 3 else ""
             problem = f"fits several clips: {', '.join(found[:3])}{others}; call it {found[0]}.csv, say"
@@ -193,7 +197,8 @@ def import_openface(
             problem = f"is one of {uses[found[0]]} CSVs that fit this clip: keep one of them"
         rows.append({"csv": str(file), "clip_id": found[0] if len(found) == 1 else "", "problem": problem})
     good = [row for row in rows if not row["problem"]]
-    calls = [(row["csv"], videos[row["clip_id"]], cache) for row in good]
+    kept = paths.PROCESSED if cache is None else cache  # other processes know the default only
+    calls = [(row["csv"], videos[row["clip_id"]], kept) for row in good]
     for row, problem in zip(good, run_parallel(_import_one, calls, desc="importing CSVs", jobs=jobs), strict=True):
         row["problem"] = problem
     rows += [{"csv": "", "clip_id": clip_id, "problem": "no CSV fits it"} for clip_id in videos if clip_id not in uses]

@@ -113,6 +113,13 @@ def _shaking(table: pd.DataFrame, truth: GroundTruth) -> np.ndarray:
 # ---------------------------------------------------------------------------------------------- backends compared
 
 
+_INSTALL = {
+    "dlib": 'Run pip install -e ".[dlib]"',
+    "openface": "Install OpenFace 2.2 and name its FeatureExtraction by OPENFACE_BIN, or run microx landmarks import",
+}
+"""Backend -> how to get it."""
+
+
 def installed_backends(*, cache: str | os.PathLike[str] | None = None) -> dict[str, str]:
     """Return {backend: ""} where a landmark backend can be used here, else {backend: what it lacks}.
 
@@ -135,12 +142,13 @@ def _openface_problem(cache: str | os.PathLike[str] | None) -> str:
     return "" if found else "no OpenFace found here and no imported tables of its landmarks"
 
 
-def _check_usable(backends: Sequence[str], cache: str | os.PathLike[str] | None) -> None:
+def check_usable(backends: Sequence[str], *, cache: str | os.PathLike[str] | None = None) -> None:
+    """Raise DataError for a landmark backend that can't be used here (see `installed_backends`)."""
     reasons = installed_backends(cache=cache)
     for backend in backends:
         if reasons[check_backend(backend)]:
-            remedy = f"Choose among {[name for name, reason in reasons.items() if not reason]}, or install it."
-            raise DataError(f"landmark backend {backend}", reasons[backend], remedy)
+            there = [name for name, reason in reasons.items() if not reason]
+            raise DataError(f"landmark backend {backend}", reasons[backend], f"{_INSTALL[backend]}; here is {there}.")
 
 
 def compare_backends(
@@ -190,7 +198,7 @@ def compare_backends(
     ValueError
         Unknown backend.
     """
-    _check_usable(backends, cache)
+    check_usable(backends, cache=cache)
     backends = list(dict.fromkeys(backends))
     files = [str(path) for path in clips["path"]]
     calls = []
@@ -366,7 +374,7 @@ def clip_quality(
         Unknown backend.
     """
     backend = chosen_backend() if backend is None else backend
-    _check_usable([backend], cache)
+    check_usable([backend], cache=cache)
     files = [str(path) for path in clips["path"]]
     problems = problems_ahead(files, backend=backend, jobs=jobs, cache=cache)
     calls = [(file, backend, cache, problem) for file, problem in zip(files, problems, strict=True)]

@@ -4,6 +4,7 @@ What runs on a cluster works on files: every machine has to see the data and dat
 """
 
 import os
+import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -46,10 +47,13 @@ def cluster(scheduler: str | None) -> Iterator[None]:
     try:
         from distributed import Client
         from distributed.client import ClosedClientError
+        from distributed.comm import get_address_host_port
         from distributed.scheduler import KilledWorker, NoWorkerError
     except ImportError as error:
         raise DataError(scheduler, "needs the optional extra dask", 'Install it: pip install -e ".[dask]".') from error
     try:
+        host, port = get_address_host_port(scheduler)
+        socket.create_connection((host, port), timeout=10).close()  # a Client that fails tries on for 20 s
         client = Client(scheduler, timeout=10, set_as_default=False)
     except (OSError, ValueError) as error:
         remedy = "Start one with `dask scheduler`, its workers with `dask worker ADDRESS`, and give tcp://HOST:8786."

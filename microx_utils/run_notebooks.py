@@ -249,8 +249,8 @@ def run_course(
 ) -> list[Result]:
     """Run the course's notebooks, each in a fresh kernel, begun in order; a failing one does not stop the others.
 
-    Executed notebooks, their HTML and times.json land in `build`/notebooks/PROFILE-DATA/. The results are in the
-    course's order.
+    Executed notebooks, their HTML and times.json land below `build`/notebooks/, in the folder that `figures.run_name`
+    names. The results are in the course's order.
 
     Parameters
     ----------
@@ -285,7 +285,7 @@ def run_course(
     if problems:
         raise NotebookError(problems)
 
-    folder = build / "notebooks" / f"{profile}-{figures.data_name(where)}"
+    folder = build / "notebooks" / figures.run_name(profile, where, seed)
     folder.mkdir(parents=True, exist_ok=True)
     out = figures.output_folder(profile, where, seed)
     speaking = threading.Lock()

@@ -9,6 +9,7 @@ import json
 import math
 import os
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -366,9 +367,10 @@ def _build_store(clips: pd.DataFrame, folder: Path, made_from: dict, problems: l
         frames[k], reasons[k] = count, reason
     used = np.flatnonzero(frames)
     if not len(used):
-        raise DataError(
-            folder, f"not one of {len(clips)} clips could be used: {sorted(set(reasons))}", "Check the data."
-        )
+        counted = "; ".join(f"{n} x {reason}" for reason, n in Counter(reasons).most_common())
+        remedy = "Look at this file first: can it be played, and does it show a face from the front?"
+        others = f", nor any other of the {len(videos)} clips" if len(videos) > 1 else ""
+        raise DataError(videos[0], f"can't be used{others}: {counted}", remedy)
 
     building = folder.with_name(f"{folder.name}.building")
     building.mkdir(parents=True, exist_ok=True)

@@ -143,6 +143,22 @@ def test_preprocess_lists_what_it_leaves_out(
     assert re.search(r"own: 3 clips of 1 people, 120 frames", said)
 
 
+@pytest.mark.parametrize("command", [["preprocess"], ["figures", "--only", "00"], ["train", "table6_mouth"]])
+def test_landmarks_that_cannot_be_had_are_told_at_once(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MICROX_LANDMARKS", "openface")
+    monkeypatch.setattr(paths, "PROCESSED", tmp_path)
+    monkeypatch.setattr("microx_utils.openface.find_program", lambda: None)
+    assert cli.main([*command, "--profile", "smoke"]) == 2
+    said = capsys.readouterr()
+    assert "landmark backend openface: no OpenFace found here" in said.err
+    assert "microx landmarks import" in said.err
+    assert "finding landmarks" not in said.err
+    assert "Running" not in said.out
+    assert not list(tmp_path.iterdir())
+
+
 def test_train_refuses_an_unknown_row_and_an_absent_cluster(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["train", "table9", "--profile", "smoke"]) == 2
     assert "experiments.toml has no row ['table9']" in capsys.readouterr().err

@@ -195,8 +195,22 @@ def test_data_names_corpora_and_folders(tmp_path, monkeypatch):
     assert corpora.resolve_data("baum-1s") == f"BAUM-1s={(tmp_path / 'raw' / 'BAUM-1s').resolve()}"
     with pytest.raises(DataError, match="given twice"):
         corpora.data_sources(f"BAUM-2={comma},BAUM-2={comma}")
-    with pytest.raises(DataError, match=r"BAUM-2 is not here: no such folder\. Expected this layout:\n +BAUM-2/"):
+    with pytest.raises(DataError, match=r"BAUM-2 is not here: no such folder\. .*Expected this layout:\n +BAUM-2/"):
         corpora.data_sources("BAUM-2=/nowhere")
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="BAUM-2 is not here: a file, not a folder"):
+        corpora.data_sources(f"BAUM-2={tmp_path / 'file'}")
+    with pytest.raises(DataError, match="has no name"):
+        corpora.data_sources(" ")
+
+
+@pytest.mark.parametrize(("given", "meant"), [("RAVDES", "RAVDESS"), ("ravdess=/a,BAUM2=/b", "BAUM-2")])
+def test_a_misspelt_corpus_is_guessed(given, meant):
+    with pytest.raises(DataError, match=rf"Did you mean {meant}\?"):
+        corpora.data_sources(given)
+    with pytest.raises(DataError) as raised:
+        corpora.data_sources("/nowhere/recordings")
+    assert "Did you mean" not in str(raised.value)
 
 
 def test_joined_corpora_make_one_clip_table(baum1):

@@ -96,6 +96,24 @@ def test_low_memory_and_disk_are_notes(tmp_path: Path, monkeypatch: pytest.Monke
     assert "MICROX_PROCESSED" in checks["disk"].remedy
 
 
+def test_a_cache_that_cannot_be_written_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor.paths, "PROCESSED", tmp_path / "not" / "yet")
+    assert doctor.check_cache().state == doctor.OK
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(doctor.paths, "PROCESSED", tmp_path / "file" / "processed")
+    check = doctor.check_cache()
+    assert (check.state, check.found.endswith("file is a file")) == (doctor.MISSING, True)
+    assert "MICROX_PROCESSED" in check.remedy
+
+
+def test_openface_that_is_asked_for_and_absent_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "find_program", lambda: None)
+    monkeypatch.delenv("MICROX_LANDMARKS", raising=False)
+    assert doctor.check_openface().state == doctor.OK
+    monkeypatch.setenv("MICROX_LANDMARKS", "openface")
+    assert doctor.check_openface().state == doctor.NOTE
+
+
 def test_broken_driver_is_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor.shutil, "which", lambda _: str(tmp_path / "nvidia-smi"))
     assert doctor.check_gpu().state == NOTE

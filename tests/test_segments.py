@@ -274,7 +274,9 @@ def test_full_disk_is_told_beforehand(processed, clips, monkeypatch):
 
 
 def test_nothing_usable(processed, clips):
-    with pytest.raises(DataError, match="not one of 2 clips"):
+    with pytest.raises(
+        DataError, match=r"corrupt\.mp4: can't be used, nor any other of the 2 clips: 1 x .*; 1 x no face"
+    ):
         sg.crop_store(clips.iloc[1:], size=16, jobs=1)
 
 

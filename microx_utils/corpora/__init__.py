@@ -9,6 +9,7 @@ folder name or an annotation sheet. Which data a run uses is one text, `data`:
     BAUM-1a=/data/a,BAUM-2=/data/b     corpora by name, wherever they lie, joined to one clip table
 """
 
+import difflib
 import re
 from collections.abc import Sequence
 from os import PathLike
@@ -53,6 +54,8 @@ def data_sources(data: str | PathLike[str]) -> dict[str, Path]:
         A folder is missing, a common folder holds no corpus, or a name is no corpus's.
     """
     parts = _named_parts(str(data))
+    if not str(data).strip():
+        raise DataError("the data set", "has no name", 'Leave DATA and --data away for the sample, or write "sample".')
     if not parts:
         return _common_folder(paths.SAMPLE if str(data) == "sample" else Path(data).expanduser())
     sources: dict[str, Path] = {}
@@ -70,9 +73,18 @@ def data_sources(data: str | PathLike[str]) -> dict[str, Path]:
     for name, folder in sources.items():
         if not folder.is_dir():
             comma = f" (a comma begins another corpus only before one of {[*CORPORA]})" if "," in str(folder) else ""
-            problem = f"{name} is not here: no such folder{comma}"
-            raise DataError(folder, problem, f"Expected this layout:\n{CORPORA[name].layout}")
+            problem = f"{name} is not here: {'a file, not a folder' if folder.is_file() else 'no such folder'}{comma}"
+            how = _meant(str(folder).rpartition(",")[2]) if comma else "`microx data list` says how to get it. "
+            raise DataError(folder, problem, f"{how}Expected this layout:\n{CORPORA[name].layout}")
     return sources
+
+
+def _meant(text: str) -> str:
+    """Return a question after the corpus that a misspelt name may mean, or ""."""
+    given = text.partition("=")[0].strip()
+    known = {name.lower(): name for name in CORPORA}
+    close = difflib.get_close_matches(given.lower(), known, cutoff=0.7)
+    return f"Did you mean {' or '.join(known[name] for name in close)}? " if close else ""
 
 
 def _named_parts(text: str) -> list[str]:
@@ -102,8 +114,8 @@ def _common_folder(root: Path) -> dict[str, Path]:
         raw = paths.DATA / "raw"
         there = sorted(str(child) for child in raw.iterdir() if child.is_dir()) if raw.is_dir() else []
         remedy = (
-            f'Choose "sample", a corpus by NAME=FOLDER ({", ".join(CORPORA)}), or a folder that holds BAUM-1 or '
-            f"BAUM-2; data/raw holds {there or 'nothing yet'} (see data/README.md). {layout}"
+            f'{_meant(str(root))}Choose "sample", a corpus by NAME=FOLDER ({", ".join(CORPORA)}), or a folder that '
+            f"holds BAUM-1 or BAUM-2; data/raw holds {there or 'nothing yet'} (see data/README.md). {layout}"
         )
         if root == paths.SAMPLE:
             remedy = 'Run "microx data render" to make the sample.'
