@@ -170,6 +170,7 @@ def test_landmarks_option_reaches_the_whole_run(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("MICROX_LANDMARKS", "litert")  # so that it is put back
     with pytest.raises(SystemExit):
         cli.main(["figures", "--landmarks", "clm"])
+    monkeypatch.setattr("microx_utils.openface.find_program", lambda: ["FeatureExtraction"])
     monkeypatch.setattr(cli, "preprocess_command", lambda _: ["litert", "openface"].index(backends.chosen_backend()))
     assert cli.main(["preprocess"]) == 0
     assert cli.main(["preprocess", "--landmarks", "openface"]) == 1
