@@ -10,6 +10,9 @@ import os
 # time trains a MicroX on two cores about 1.6 times as fast as several threads for each. TensorFlow reads these when it
 # starts.
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(os.cpu_count() or 1))
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # a damaged video is listed by name; decoders name none
-os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // 5)))
+
+# A damaged video is listed by name with what is wrong; what decoders print about it names no file. OpenCV reads these
+# when it starts.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")

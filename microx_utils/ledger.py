@@ -91,15 +91,19 @@ def why_stale(row: Mapping[str, Any]) -> str:
     origin = origin_key(notebook, profile=row["profile"], data=row["data_set"], seed=row["seed"], inputs=row["inputs"])
     if origin != row["made_from"]:
         return f"notebook {notebook[:2]} or its profile has changed since"
-    changes = (_what_changed(run, row["profile"]) for run in runs_of(row["inputs"]))
+    known = read_experiments()
+    changes = (_what_changed(run, row["profile"], known) for run in runs_of(row["inputs"]))
     return next(filter(None, changes), "")
 
 
-def _what_changed(run: Mapping[str, Any], profile: str) -> str:
-    """Return what has changed since a run or a compared system was described; "" if nothing has."""
+def _what_changed(run: Mapping[str, Any], profile: str, known: Mapping[str, Any]) -> str:
+    """Return what has changed since a run or a compared system was described; "" if nothing has.
+
+    `known` are the rows of experiments.toml.
+    """
     if not {"experiment", "seed", "settings"} <= run.keys():
         return EARLIER
-    known, name = read_experiments(), run["experiment"]
+    name = run["experiment"]
     if name not in known:
         return f"experiment {name} is gone"
     experiment = parse_experiment(name, known[name], get_profile(profile), seed=run["seed"])

@@ -147,13 +147,13 @@ def join_stores(stores: Sequence[CropStore]) -> CropStore:
     starts = np.cumsum([0, *(len(store.crops) for store in stores)])
     with cache.lock(folder):
         if not folder.is_dir():
-            with cache.atomic_folder(folder) as made:
-                _reserve(made / "crops.npy", (int(starts[-1]), *stores[0].crops.shape[1:]))
-                for store, start in zip(stores, starts, strict=False):
-                    _write_rows(made / "crops.npy", int(start), store.crops)
-    clips = [
-        store.clips.assign(first=store.clips["first"] + start) for store, start in zip(stores, starts, strict=False)
-    ]
+            building = folder.with_name(f"{folder.name}.building")  # a killed copy is written over by the next
+            building.mkdir(parents=True, exist_ok=True)
+            _reserve(building / "crops.npy", (int(starts[-1]), *stores[0].crops.shape[1:]))
+            for store, start in zip(stores, starts[:-1], strict=True):
+                _write_rows(building / "crops.npy", int(start), store.crops)
+            building.replace(folder)
+    clips = [store.clips.assign(first=store.clips["first"] + n) for store, n in zip(stores, starts[:-1], strict=True)]
     return CropStore(
         np.load(folder / "crops.npy", mmap_mode="r"),
         np.concatenate([store.available for store in stores]),
