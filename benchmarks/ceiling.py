@@ -25,7 +25,7 @@ from microx_utils.faces.sample import load_truth
 from microx_utils.faces.sample_plan import PlannedClip, plan_sample
 from microx_utils.faces.truth import GroundTruth
 from microx_utils.labels import EMOTIONS, emotion_of
-from microx_utils.paths import SAMPLE
+from microx_utils.support.paths import SAMPLE
 
 CORNER = 28
 """Side of the corner squares, px."""

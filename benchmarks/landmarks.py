@@ -13,8 +13,8 @@ from pathlib import Path
 import cv2
 
 from microx_utils.components import crop_components
-from microx_utils.landmarks import LandmarkTracker, track_frames
-from microx_utils.openface import landmark_array
+from microx_utils.landmarks import landmark_array, track_frames
+from microx_utils.trackers.mesh import MeshTracker
 from microx_utils.video import iter_frames
 
 CLIP = Path(__file__).parents[1] / "tests" / "data" / "openface" / "happy.mp4"
@@ -39,8 +39,8 @@ def main() -> None:
     cv2.setNumThreads(1)
 
     frames = list(iter_frames(arguments.video))
-    following, detecting = LandmarkTracker(), LandmarkTracker(follow=False)
-    points = landmark_array(track_frames(frames, tracker=following))  # also warms up
+    following, detecting = MeshTracker(), MeshTracker(follow=False)
+    points = landmark_array(track_frames(frames, following))  # also warms up
 
     def crop_all() -> None:
         for (_, frame), places in zip(frames, points, strict=True):
@@ -52,8 +52,8 @@ def main() -> None:
             crop_components(frame, following(frame).points)
 
     work: dict[str, Callable[[], object]] = {
-        "landmarks, detecting in every frame": lambda: track_frames(frames, tracker=detecting),
-        "landmarks, following the face": lambda: track_frames(frames, tracker=following),
+        "landmarks, detecting in every frame": lambda: track_frames(frames, detecting),
+        "landmarks, following the face": lambda: track_frames(frames, following),
         "reading frames": lambda: sum(1 for _ in iter_frames(arguments.video)),
         "seven 32 px crops": crop_all,
         "video in to crops out": video_to_crops,

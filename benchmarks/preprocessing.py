@@ -19,9 +19,10 @@ from pathlib import Path
 import pandas as pd
 import psutil
 
-from microx_utils import corpora, paths
-from microx_utils.parallel import cluster
-from microx_utils.segments import CropStore, crop_store
+from microx_utils import corpora
+from microx_utils.crops import CropStore, crop_store
+from microx_utils.support import paths
+from microx_utils.support.parallel import cluster
 
 FREE_BOX = (16).to_bytes(4, "big") + b"free"  # an MP4 box that players skip; its last 8 bytes are free to use
 

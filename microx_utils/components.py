@@ -13,6 +13,9 @@ import numpy as np
 COMPONENTS = ("full_face", "left_eyebrow", "right_eyebrow", "left_eye", "right_eye", "nose", "mouth")
 """The order of crops everywhere."""
 
+FULL_FACE = COMPONENTS.index("full_face")
+"""Its place in arrays of crops."""
+
 PAPER_COMPONENTS = ("full_face", "left_eye", "right_eye", "nose", "mouth")
 """The five inputs of the paper's Figures 4 and 6."""
 

@@ -1,4 +1,10 @@
-"""The seven classes, and the one table that maps every corpus's words onto them (paper, section III.B)."""
+"""The seven classes, the table that maps every corpus's words onto them (paper, section III.B), and the clip table."""
+
+CLIP_COLUMNS = ["clip_id", "corpus", "subject", "emotion", "source_label", "path", "condition", "split_group", "note"]
+"""The clip table, one row per clip, which every corpus reader of `corpora/` returns."""
+
+EXCLUDED_COLUMNS = ["corpus", "clip_id", "path", "source_label", "reason"]
+"""The table of clips that can't be used, and why."""
 
 EMOTIONS = ("neutral", "anger", "contempt", "surprise", "fear", "happy", "sad")
 """The paper's classes in the order of its plots; "contempt" holds contempt and disgust."""

@@ -21,29 +21,22 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from microx_utils import cache as caching
-from microx_utils import paths
+from microx_utils.batches import (
+    batches,
+    check_store,
+    split_table,
+)
 from microx_utils.components import COMPONENTS, block_parts
-from microx_utils.errors import DataError
-from microx_utils.experiments import Experiment, load_experiment
-from microx_utils.inputs import batches, check_store, model_inputs, segment_table, split_table
+from microx_utils.crops import CropStore
+from microx_utils.experiments import Experiment
 from microx_utils.labels import EMOTIONS, PROBABILITIES
-from microx_utils.segments import CropStore
+from microx_utils.support import cache as caching
+from microx_utils.support import paths
+from microx_utils.support.errors import DataError
+from microx_utils.support.parallel import share_processors
 
 if TYPE_CHECKING:
     import keras
-
-__all__ = [
-    "Experiment",
-    "Run",
-    "build",
-    "load_experiment",
-    "model_inputs",
-    "predict",
-    "run",
-    "segment_table",
-    "split_table",
-]
 
 CODE_VERSION = 4
 """Part of every run's key. Raise it when this module, models, inputs or augmentation changes what a run computes."""
@@ -81,7 +74,7 @@ class Run:
         return _load(self.folder / "model.keras")
 
 
-def run(
+def train(
     experiment: Experiment,
     store: CropStore,
     *,
@@ -113,6 +106,7 @@ def run(
     FloatingPointError
         The loss became infinite, or it or the validation loss not a number.
     """
+    share_processors()
     check_store(experiment, store)
     segments = split_table(experiment, store)
     sides = segments["split"].value_counts()

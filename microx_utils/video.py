@@ -22,8 +22,8 @@ import av
 import cv2
 import numpy as np
 
-from microx_utils.cache import atomic_file, content_key, file_key
-from microx_utils.errors import DataError
+from microx_utils.support.cache import atomic_file, content_key, file_key
+from microx_utils.support.errors import DataError
 
 T = TypeVar("T")
 

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from microx_utils.support.parallel import share_processors
+
+share_processors()  # before anything starts TensorFlow
 settings.register_profile("microx", deadline=None)  # a busy machine is slow, not wrong
 settings.load_profile("microx")
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from microx_utils import style
+from microx_utils.plots import style
 
 
 @contextmanager

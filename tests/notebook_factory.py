@@ -5,7 +5,7 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from microx_utils.manifest import Course, Notebook
+from microx_utils.course.outline import Course, Notebook
 
 GOOD = 'profile = "class"\ndata = "sample"\nseed = 0'
 GIVEN = {"profile": "smoke", "data": "sample", "seed": 0}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from microx_utils import augmentation
-from microx_utils.augmentation import MIRRORED, augment
+from microx_utils import batches
+from microx_utils.batches import MIRRORED, augment
 from microx_utils.components import COMPONENTS
 
 SHAPE = (3, 4, len(COMPONENTS), 12, 12, 3)
@@ -19,7 +19,7 @@ def segments(seed: int = 0, shape: tuple[int, ...] = SHAPE) -> NDArray[np.uint8]
 def only_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave nothing but the mirror, so that it can be seen by itself."""
     for name in ("CONTRAST", "BRIGHTNESS", "COLOUR", "SHIFT"):
-        monkeypatch.setattr(augmentation, name, 0)
+        monkeypatch.setattr(batches, name, 0)
 
 
 def test_a_mirror_exchanges_left_and_right() -> None:
@@ -89,12 +89,12 @@ def test_motion_stays_what_it_was() -> None:
 
 
 def test_light_is_changed_alike_in_all_components_and_within_the_stated_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(augmentation, "SHIFT", 0)
+    monkeypatch.setattr(batches, "SHIFT", 0)
     even = np.full(SHAPE, 120, np.uint8)  # at its own mean, contrast changes nothing
     changed = augment(even, np.random.default_rng(4)).astype(float)
     for segment in changed:
         assert len(np.unique(segment.reshape(-1, 3), axis=0)) == 1
-    light, lamp = augmentation.BRIGHTNESS, augmentation.COLOUR
+    light, lamp = batches.BRIGHTNESS, batches.COLOUR
     assert changed.min() >= (120 - light) * (1 - lamp) - 0.5
     assert changed.max() <= (120 + light) * (1 + lamp) + 0.5
     casts = np.ptp(changed[:, 0, 0, 0, 0], axis=-1)  # levels between the channels of one segment: another lamp

@@ -18,14 +18,14 @@ from microx_utils.components import (
     crop_components,
 )
 from microx_utils.faces import render_still
-from microx_utils.landmarks import LandmarkTracker
+from microx_utils.trackers.mesh import MeshTracker
 
 INDEX = {name: number for number, name in enumerate(COMPONENTS)}
 
 
 @pytest.fixture(scope="module")
 def portrait_points(portrait: np.ndarray) -> np.ndarray:
-    return LandmarkTracker()(portrait).points
+    return MeshTracker()(portrait).points
 
 
 def ramp(height: int = 256, width: int = 256) -> np.ndarray:
@@ -86,7 +86,7 @@ def test_painting_one_eye_changes_its_crop_only(portrait: np.ndarray, portrait_p
 def test_a_wink_shows_in_the_persons_eye(unit: str, winking: str, open_eye: str) -> None:
     """From a rendered wink through real landmarks to the crops: left and right never change places on the way."""
     still, wink = render_still(5, {}), render_still(5, {unit: 1.0})
-    points = LandmarkTracker()(still).points
+    points = MeshTracker()(still).points
     before, after = (crop_components(frame, points).astype(int) for frame in (still, wink))
     change = dict(zip(COMPONENTS, np.abs(after - before).mean(axis=(1, 2, 3)), strict=True))
     assert change[winking] > 4 * change[open_eye]

@@ -15,9 +15,10 @@ from typing import Any
 import nbformat
 import pytest
 
-from microx_utils import figures, paths
-from microx_utils.manifest import Notebook, load_course, time_line
-from microx_utils.run_notebooks import check_notebook, literal_parameters
+from microx_utils.course import records
+from microx_utils.course.outline import Notebook, load_course, time_line
+from microx_utils.course.runner import check_notebook, literal_parameters
+from microx_utils.support import paths
 
 COURSE = load_course()
 RANDOM_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){0,4}")
@@ -207,13 +208,13 @@ class SmokeRun:
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> SmokeRun:
     """Run every notebook with empty caches, and without the figures and claims of an earlier run."""
-    folder = figures.output_folder("smoke", "sample")
+    folder = records.output_folder("smoke", "sample")
     assert folder.is_relative_to(paths.FIGURES / "runs"), "never the committed reference"
     shutil.rmtree(folder, ignore_errors=True)
     environment = os.environ | {"MICROX_PROCESSED": str(tmp_path_factory.mktemp("processed"))}
     began = time.time()
     outcome = subprocess.run(
-        [sys.executable, "-m", "microx_utils.cli", "figures", "--profile", "smoke"],
+        [sys.executable, "-m", "microx_utils.tools.cli", "figures", "--profile", "smoke"],
         cwd=paths.ROOT,
         env=environment,
         capture_output=True,
@@ -221,7 +222,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> SmokeRun:
         check=False,
         timeout=1400,
     )
-    times = figures.read_json(paths.BUILD / "notebooks" / "smoke-sample" / "times.json")
+    times = records.read_json(paths.BUILD / "notebooks" / "smoke-sample" / "times.json")
     return SmokeRun(outcome, began, times.get("notebooks", {}))
 
 
@@ -237,8 +238,8 @@ def test_all_notebooks_run_from_nothing(smoke: SmokeRun) -> None:
 
 @pytest.mark.notebooks
 def test_every_declared_figure_was_drawn(smoke: SmokeRun, entry: Notebook) -> None:
-    folder = figures.output_folder("smoke", "sample")
-    rows = figures.read_figures(folder)
+    folder = records.output_folder("smoke", "sample")
+    rows = records.read_figures(folder)
     for name in entry.figures:
         assert name in rows, f"{name} was not saved"
         picture = folder / rows[name]["file"]
@@ -248,7 +249,7 @@ def test_every_declared_figure_was_drawn(smoke: SmokeRun, entry: Notebook) -> No
 
 @pytest.mark.notebooks
 def test_every_declared_claim_was_recorded(smoke: SmokeRun, entry: Notebook) -> None:
-    rows = figures.read_claims(figures.output_folder("smoke", "sample"))
+    rows = records.read_claims(records.output_folder("smoke", "sample"))
     assert set(entry.claims) <= rows.keys()
     assert smoke.outcome.returncode == 0 or entry.claims == ()
 

@@ -11,13 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from microx_utils import experiments, inputs, training
+from microx_utils import batches as inputs
+from microx_utils import experiments, training
+from microx_utils.batches import model_inputs
 from microx_utils.components import COMPONENTS, PAPER_COMPONENTS
-from microx_utils.errors import DataError
+from microx_utils.crops import CropStore
+from microx_utils.experiments import PROFILES, Experiment, get_profile, load_experiment
 from microx_utils.labels import EMOTIONS
-from microx_utils.profiles import PROFILES, get_profile
-from microx_utils.segments import CropStore, make_segments, split_segments
-from microx_utils.training import Experiment, load_experiment, model_inputs, run
+from microx_utils.segments import make_segments, split_segments
+from microx_utils.support.errors import DataError
+from microx_utils.training import train
 
 TINY = Experiment(
     name="tiny",
@@ -77,7 +80,7 @@ def store() -> CropStore:
 
 @pytest.fixture(scope="module")
 def finished(store: CropStore, tmp_path_factory: pytest.TempPathFactory) -> training.Run:
-    return run(TINY, store, cache=tmp_path_factory.mktemp("runs"), progress=False)
+    return train(TINY, store, cache=tmp_path_factory.mktemp("runs"), progress=False)
 
 
 def probabilities(predictions: pd.DataFrame) -> np.ndarray:
@@ -240,7 +243,7 @@ def test_predictions_are_of_the_epoch_with_the_best_validation_loss(finished: tr
 
 def test_second_call_reads_the_cache(finished: training.Run, store: CropStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "_train", lambda *_, **__: pytest.fail("trained again"))
-    again = run(TINY, store, cache=finished.folder.parent, progress=False)
+    again = train(TINY, store, cache=finished.folder.parent, progress=False)
     pd.testing.assert_frame_equal(again.predictions, finished.predictions)
     assert again.key == finished.key
     assert not list(finished.folder.parent.glob("*.partial"))
@@ -248,9 +251,9 @@ def test_second_call_reads_the_cache(finished: training.Run, store: CropStore, m
 
 
 def test_same_seed_same_numbers_other_seed_others(finished: training.Run, store: CropStore, tmp_path: Path) -> None:
-    again = run(TINY, store, cache=tmp_path, progress=False)
+    again = train(TINY, store, cache=tmp_path, progress=False)
     pd.testing.assert_frame_equal(again.predictions, finished.predictions, check_exact=True)
-    other = run(change(seed=1), store, cache=tmp_path, progress=False)
+    other = train(change(seed=1), store, cache=tmp_path, progress=False)
     assert other.key != finished.key
     assert other.history["loss"].tolist() != finished.history["loss"].tolist()
 
@@ -274,10 +277,10 @@ def test_a_killed_run_goes_on_to_the_same_numbers(finished: training.Run, store:
             raise Killed
 
     with pytest.raises(Killed):
-        run(TINY, store, cache=tmp_path, progress=False, on_epoch=kill)
+        train(TINY, store, cache=tmp_path, progress=False, on_epoch=kill)
     assert not (tmp_path / finished.folder.name).exists()  # nothing half-written under the final name
     trained: list[float] = []
-    resumed = run(TINY, store, cache=tmp_path, progress=False, on_epoch=lambda row: trained.append(row["epoch"]))
+    resumed = train(TINY, store, cache=tmp_path, progress=False, on_epoch=lambda row: trained.append(row["epoch"]))
     assert trained == [3, 4]
     columns = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
     pd.testing.assert_frame_equal(resumed.history[columns], finished.history[columns], check_exact=True)
@@ -297,21 +300,21 @@ def test_a_kill_while_the_checkpoint_is_written_loses_one_epoch(
 
     monkeypatch.setattr(os, "replace", dies)
     with pytest.raises(Killed):
-        run(TINY, store, cache=tmp_path, progress=False)
+        train(TINY, store, cache=tmp_path, progress=False)
     monkeypatch.undo()
-    resumed = run(TINY, store, cache=tmp_path, progress=False)
+    resumed = train(TINY, store, cache=tmp_path, progress=False)
     pd.testing.assert_frame_equal(resumed.predictions, finished.predictions, check_exact=True)
 
 
 def test_resumed_runs_keep_the_optimizer(finished: training.Run, store: CropStore, tmp_path: Path) -> None:
     """Saved and loaded between two runs, Adam with its moments: the same as one run (section V.A)."""
-    two = run(change(runs=2), store, cache=tmp_path, progress=False)
+    two = train(change(runs=2), store, cache=tmp_path, progress=False)
     assert two.history["run"].tolist() == [1, 1, 2, 2]
     assert two.history["loss"].tolist() == finished.history["loss"].tolist()
 
 
 def test_early_stopping_waits_for_its_patience(store: CropStore, tmp_path: Path) -> None:
-    stopped = run(change(learning_rate=3.0, epochs=12, patience=2), store, cache=tmp_path, progress=False)
+    stopped = train(change(learning_rate=3.0, epochs=12, patience=2), store, cache=tmp_path, progress=False)
     best = stopped.timings["best_epoch"]
     assert len(stopped.history) == best + 2 < 12
     table = stopped.predictions[stopped.predictions["split"] == "validation"]
@@ -324,7 +327,7 @@ def test_early_stopping_waits_for_its_patience(store: CropStore, tmp_path: Path)
 def test_a_diverged_run_says_so(store: CropStore, tmp_path: Path) -> None:
     wild = change(optimizer="sgd", learning_rate=1e30, pixels="raw")
     with pytest.raises(FloatingPointError, match="the loss became nan in epoch"):
-        run(wild, store, cache=tmp_path, progress=False)
+        train(wild, store, cache=tmp_path, progress=False)
 
 
 def test_a_validation_loss_that_is_no_number_is_not_the_best(
@@ -333,16 +336,16 @@ def test_a_validation_loss_that_is_no_number_is_not_the_best(
     import keras
 
     original = keras.Model.predict_on_batch
-    monkeypatch.setattr(keras.Model, "predict_on_batch", lambda model, inputs: original(model, inputs) * np.nan)
+    monkeypatch.setattr(keras.Model, "predict_on_batch", lambda model, batch: original(model, batch) * np.nan)
     with pytest.raises(FloatingPointError, match="the validation loss became nan in epoch 1"):
-        run(TINY, store, cache=tmp_path, progress=False)
+        train(TINY, store, cache=tmp_path, progress=False)
 
 
 def test_segment_split_leaks_and_subject_split_does_not(store: CropStore, tmp_path: Path) -> None:
     shared: dict[str, set[str]] = {}
     for rule in ("segment", "subject"):
         experiment = change(split=rule, epochs=1)
-        predictions = run(experiment, store, cache=tmp_path, progress=False).predictions
+        predictions = train(experiment, store, cache=tmp_path, progress=False).predictions
         tested = set(predictions.loc[predictions["split"] == "test", "subject"])
         assert tested
         shared[rule] = training_people(store, experiment) & tested
@@ -351,20 +354,20 @@ def test_segment_split_leaks_and_subject_split_does_not(store: CropStore, tmp_pa
 
 def test_test_data_never_reaches_fit(store: CropStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
-    original = training.batches
+    original = inputs.batches
 
     def spy(segments, *arguments, **keywords):
         seen.append("+".join(sorted(set(segments["split"]))))
         return original(segments, *arguments, **keywords)
 
     monkeypatch.setattr(training, "batches", spy)
-    run(change(epochs=2), store, cache=tmp_path, progress=False)
+    train(change(epochs=2), store, cache=tmp_path, progress=False)
     assert seen == ["validation", "train", "train", "test"]
 
 
 def test_crops_of_another_size_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="its crops are 9 px, the experiment wants 8"):
-        run(TINY, fake_store(size=9), cache=tmp_path)
+        train(TINY, fake_store(size=9), cache=tmp_path)
 
 
 def test_the_key_holds_crops_split_and_code(store: CropStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -372,14 +375,14 @@ def test_the_key_holds_crops_split_and_code(store: CropStore, tmp_path: Path, mo
     monkeypatch.setattr(training, "_open_run", lambda experiment, key, folder: key)
     fewer = dataclasses.replace(store, clips=store.clips.iloc[:-7])
     keys = [
-        run(TINY, store, cache=tmp_path),
-        run(TINY, dataclasses.replace(store, key="other"), cache=tmp_path),
-        run(TINY, fewer, cache=tmp_path),
-        run(change(seed=1), store, cache=tmp_path),
-        run(change(patience=3), store, cache=tmp_path),
+        train(TINY, store, cache=tmp_path),
+        train(TINY, dataclasses.replace(store, key="other"), cache=tmp_path),
+        train(TINY, fewer, cache=tmp_path),
+        train(change(seed=1), store, cache=tmp_path),
+        train(change(patience=3), store, cache=tmp_path),
     ]
     monkeypatch.setattr(training, "CODE_VERSION", -1)
-    keys.append(run(TINY, store, cache=tmp_path))
+    keys.append(train(TINY, store, cache=tmp_path))
     assert len(set(map(str, keys))) == len(keys)
 
 
@@ -396,8 +399,8 @@ def own_store() -> CropStore:
 def test_half_of_the_own_people_join_training_in_their_plain_takes() -> None:
     store = own_store()
     plain = dataclasses.replace(store, clips=store.clips[store.clips["corpus"] != "own"].reset_index(drop=True))
-    alone = training.split_table(TINY, plain)
-    joined = {half: training.split_table(change(own_people=half), store) for half in ("odd", "even")}
+    alone = inputs.split_table(TINY, plain)
+    joined = {half: inputs.split_table(change(own_people=half), store) for half in ("odd", "even")}
     people = {}
     for half, table in joined.items():
         own = table["corpus"] == "own"
@@ -411,7 +414,7 @@ def test_half_of_the_own_people_join_training_in_their_plain_takes() -> None:
 @pytest.mark.parametrize("rule", ["subject", "clip"])
 def test_longer_segments_divide_people_and_clips_as_shorter_ones_do(rule: str) -> None:
     store = fake_store(frames=24)
-    tables = [training.split_table(change(split=rule, frames=n, step=n, max_segments=None), store) for n in (10, 20)]
+    tables = [inputs.split_table(change(split=rule, frames=n, step=n, max_segments=None), store) for n in (10, 20)]
     group = "subject" if rule == "subject" else "clip_id"
     shorter, longer = (table.groupby(group)["split"].agg(set).to_dict() for table in tables)
     assert shorter == longer
@@ -420,19 +423,19 @@ def test_longer_segments_divide_people_and_clips_as_shorter_ones_do(rule: str) -
 
 def test_own_people_are_never_trained_on_unasked() -> None:
     with pytest.raises(ValueError, match="trains on nobody in `own`, but the store holds them"):
-        training.split_table(TINY, own_store())
+        inputs.split_table(TINY, own_store())
     with pytest.raises(ValueError, match="trains on people in `own`, but the store holds none"):
-        training.split_table(change(own_people="odd"), fake_store())
+        inputs.split_table(change(own_people="odd"), fake_store())
 
 
 def test_predict_gives_what_the_run_gave(finished: training.Run, store: CropStore, tmp_path: Path) -> None:
-    segments = training.split_table(TINY, store)
+    segments = inputs.split_table(TINY, store)
     asked = segments[segments["split"] == "test"]
     expected = finished.predictions[finished.predictions["split"] == "test"].reset_index(drop=True)
     found = training.predict(finished, store, asked, cache=tmp_path)
     assert found["segment_id"].tolist() == expected["segment_id"].tolist()
     np.testing.assert_allclose(probabilities(found), probabilities(expected), atol=1e-6)
-    everyone = training.predict(finished, store, training.segment_table(TINY, store), cache=tmp_path)
+    everyone = training.predict(finished, store, inputs.segment_table(TINY, store), cache=tmp_path)
     assert len(everyone) == len(segments)
     assert set(everyone["split"]) == {"test"}
 
@@ -440,7 +443,7 @@ def test_predict_gives_what_the_run_gave(finished: training.Run, store: CropStor
 def test_predict_is_cached_by_what_is_asked(
     finished: training.Run, store: CropStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    segments = training.segment_table(TINY, store).head(20)
+    segments = inputs.segment_table(TINY, store).head(20)
     plain = training.predict(finished, store, segments, cache=tmp_path)
     hidden = training.predict(finished, store, segments, hide=["mouth"], cache=tmp_path)
     assert (probabilities(plain) != probabilities(hidden)).any()
@@ -453,7 +456,7 @@ def test_a_hidden_component_changes_nothing_by_what_it_showed(
     finished: training.Run, store: CropStore, tmp_path: Path
 ) -> None:
     """Noise in place of the mouth, in all frames but those whose mean colour is taken: the same answers."""
-    segments = training.segment_table(TINY, store).head(10)
+    segments = inputs.segment_table(TINY, store).head(10)
     other = store.crops.copy()
     later = np.setdiff1d(np.arange(len(other)), segments["first"])
     other[later, COMPONENTS.index("mouth")] = 7
@@ -464,38 +467,38 @@ def test_a_hidden_component_changes_nothing_by_what_it_showed(
 
 @pytest.mark.parametrize("n", [5, 64, 70])  # fewer than a batch of 64, just one, and one with a rest
 def test_answers_do_not_depend_on_how_full_the_last_batch_is(finished: training.Run, store: CropStore, n: int) -> None:
-    segments = training.segment_table(TINY, store)
+    segments = inputs.segment_table(TINY, store)
     segments = segments.iloc[np.arange(n) % len(segments)]
     model = finished.load_model()
-    found = training._probabilities(model, training.batches(segments, store, TINY, size=64), size=64)
+    found = training._probabilities(model, inputs.batches(segments, store, TINY, size=64), size=64)
     crops = inputs.segment_crops(store, segments, TINY.frames)
-    expected = model.predict(training.model_inputs(crops, TINY), verbose=0)
+    expected = model.predict(inputs.model_inputs(crops, TINY), verbose=0)
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_a_network_is_compiled_once_for_all_batches(finished: training.Run, store: CropStore) -> None:
-    segments = training.segment_table(TINY, store)
+    segments = inputs.segment_table(TINY, store)
     segments = segments.iloc[np.arange(70) % len(segments)]
     model = finished.load_model()
     for n in (70, 5):
-        training._probabilities(model, training.batches(segments.head(n), store, TINY, size=64), size=64)
+        training._probabilities(model, inputs.batches(segments.head(n), store, TINY, size=64), size=64)
     assert model.predict_function.experimental_get_tracing_count() == 1
 
 
 def test_the_validation_loss_is_that_of_keras(finished: training.Run, store: CropStore) -> None:
-    segments = training.split_table(TINY, store)
+    segments = inputs.split_table(TINY, store)
     held_out = segments[segments["split"] == "validation"]
     crops = inputs.segment_crops(store, held_out, TINY.frames)
     labels = held_out["emotion"].map(EMOTIONS.index).to_numpy()
     model = training._compile(finished.load_model(), TINY)
-    expected = model.evaluate(training.model_inputs(crops, TINY), labels, verbose=0, return_dict=True)
+    expected = model.evaluate(inputs.model_inputs(crops, TINY), labels, verbose=0, return_dict=True)
     kept = finished.history.set_index("epoch").loc[finished.timings["best_epoch"]]
     assert kept["val_loss"] == pytest.approx(expected["loss"], rel=1e-5)
     assert kept["val_accuracy"] == pytest.approx(expected["accuracy"])
 
 
 def test_predict_refuses_what_it_cannot_do(finished: training.Run, store: CropStore, tmp_path: Path) -> None:
-    segments = training.segment_table(TINY, store)
+    segments = inputs.segment_table(TINY, store)
     with pytest.raises(ValueError, match=r"can't hide \['full_face'\]; tiny sees \['nose', 'mouth'\]"):
         training.predict(finished, store, segments, hide=["full_face"], cache=tmp_path)
     with pytest.raises(ValueError, match="no segments to predict"):
@@ -513,7 +516,7 @@ def test_two_trainings_never_run_at_once(store: CropStore, tmp_path: Path) -> No
             FileLock(lock).acquire(timeout=0)
         held.append(row["epoch"])
 
-    run(change(epochs=1), store, cache=tmp_path, progress=False, on_epoch=look)
+    train(change(epochs=1), store, cache=tmp_path, progress=False, on_epoch=look)
     assert held == [1]
     with FileLock(lock).acquire(timeout=0):
         pass

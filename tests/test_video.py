@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microx_utils.cache import file_key
-from microx_utils.errors import DataError
+from microx_utils.support.cache import file_key
+from microx_utils.support.errors import DataError
 from microx_utils.video import (
     Cut,
     _resample,

@@ -17,16 +17,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from microx_utils import paths
 from microx_utils.corpora import baum, belfast, crema_d, enterface, iemocap, mmi, own, ravdess
 from microx_utils.corpora.own import read_own
-from microx_utils.corpora.table import CLIP_COLUMNS, EXCLUDED_COLUMNS, ROW_COLUMNS, VIDEO_SUFFIXES, Corpus
-from microx_utils.errors import DataError
+from microx_utils.corpora.table import ROW_COLUMNS, VIDEO_SUFFIXES, Corpus
+from microx_utils.labels import CLIP_COLUMNS, EXCLUDED_COLUMNS
+from microx_utils.support import paths
+from microx_utils.support.errors import DataError
 
 __all__ = [
-    "CLIP_COLUMNS",
     "CORPORA",
-    "EXCLUDED_COLUMNS",
     "ROW_COLUMNS",
     "VIDEO_SUFFIXES",
     "Corpus",
@@ -200,7 +199,7 @@ def probe_clips(clips: pd.DataFrame, *, jobs: int | None = None) -> tuple[pd.Dat
         The others, as in `load_clips`: corpus, clip_id, path, source_label, reason. Faults inside of a video show only
         when it is decoded (notebook 02).
     """
-    from microx_utils.parallel import run_parallel
+    from microx_utils.support.parallel import run_parallel
 
     found = run_parallel(_probe, [(path,) for path in clips["path"]], desc="opening clips", jobs=jobs)
     table = clips.reset_index(drop=True).join(pd.DataFrame(found, columns=[*_PROBED, "reason"]))

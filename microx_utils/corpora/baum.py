@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from microx_utils.corpora.table import Corpus, class_of, clip_row, clip_rows, find_videos, only_file
-from microx_utils.errors import DataError
+from microx_utils.support.errors import DataError
 
 BAUM1A_CODES = dict(
     enumerate(

@@ -9,12 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from microx_utils.errors import DataError
-from microx_utils.labels import emotion_of
+from microx_utils.labels import CLIP_COLUMNS, emotion_of
+from microx_utils.support.errors import DataError
 
-CLIP_COLUMNS = ["clip_id", "corpus", "subject", "emotion", "source_label", "path", "condition", "split_group", "note"]
 ROW_COLUMNS = [*CLIP_COLUMNS[:-1], "reason", "note"]
-EXCLUDED_COLUMNS = ["corpus", "clip_id", "path", "source_label", "reason"]
 VIDEO_SUFFIXES = {".mp4", ".m4v", ".avi", ".mov", ".flv", ".mkv", ".mpg", ".mpeg", ".wmv", ".webm"}
 
 

@@ -15,10 +15,11 @@ from openpyxl import Workbook, load_workbook
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from tqdm import tqdm
 
-from ..cache import atomic_file
-from ..errors import DataError
-from ..paths import SAMPLE
-from ..video import write_video
+from microx_utils.support.cache import atomic_file
+from microx_utils.support.errors import DataError
+from microx_utils.support.paths import SAMPLE
+from microx_utils.video import write_video
+
 from .person import load_person
 from .render import FRAME_SIZE, Stage
 from .sample_plan import CODES, FILM_CODES, ROW_WITHOUT_CLIP, PlannedClip, plan_sample

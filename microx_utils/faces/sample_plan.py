@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..labels import EMOTIONS, emotion_of
+from microx_utils.labels import EMOTIONS, emotion_of
 
 PLAN_SEED = 2026
 BAUM1_PEOPLE = range(22)

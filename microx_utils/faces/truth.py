@@ -53,7 +53,7 @@ class GroundTruth:
     @property
     def emotion(self) -> str | None:
         """The class of `labels.EMOTIONS`; None for a mental state."""
-        from ..labels import emotion_of
+        from microx_utils.labels import emotion_of
 
         return emotion_of(self.performance)
 

@@ -1,0 +1,170 @@
+"""The paper's claims (claims.toml) and the verdict on each: what a run found beside what the paper says."""
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from microx_utils.course import paper
+from microx_utils.course.audits import AUDITS, Audit
+
+CLAIMS_FILE = Path(__file__).with_name("claims.toml")
+
+REPRODUCED = "reproduced"
+DIFFERS = "differs"
+UNTESTABLE = "cannot be tested on rendered data"
+CONTRADICTED = "contradicted by the paper itself"
+CONSISTENT = "consistent within the paper"
+ADOPTED = "adopted: a setting taken from the paper"
+NOT_ADOPTED = "not adopted: this profile sets it otherwise"
+VERDICTS = (REPRODUCED, DIFFERS, UNTESTABLE, CONTRADICTED, CONSISTENT, ADOPTED, NOT_ADOPTED)
+
+KINDS = ("score", "reading", "structure", "setting", "audit")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim: `paper` is the paper's value, looked up in paper.toml (None for an audit, see `audit`)."""
+
+    id: str
+    statement: str
+    source: str
+    kind: str
+    paper: Any
+
+
+@cache
+def load_claims(path: Path = CLAIMS_FILE) -> dict[str, Claim]:
+    """Return every declared claim by id, in the file's order.
+
+    Raises
+    ------
+    ValueError
+        A claim's kind is unknown, its value is missing, or an audit has no function.
+    """
+    claims = {}
+    for name, row in tomllib.loads(path.read_text(encoding="utf-8")).items():
+        kind = row["kind"]
+        if kind not in KINDS:
+            raise ValueError(f"claim {name!r}: kind is {kind!r}; choose from {KINDS}")
+        if kind == "audit" and name not in AUDITS:
+            raise ValueError(f"claim {name!r} is an audit without a function; known are {sorted(AUDITS)}")
+        if kind != "audit" and ("paper" in row) == ("value" in row):
+            raise ValueError(f"claim {name!r}: give either `paper` (keys of paper.toml) or `value`")
+        said = paper.value(*row["paper"]) if "paper" in row else row.get("value")
+        claims[name] = Claim(name, row["statement"], row["source"], kind, said)
+    return claims
+
+
+def get_claim(name: str) -> Claim:
+    """Return a claim by id."""
+    claims = load_claims()
+    if name not in claims:
+        raise ValueError(f"unknown claim {name!r}; choose from {list(claims)}")
+    return claims[name]
+
+
+# An audit's function and its line in AUDITS stand in audits.py.
+
+
+def audit(name: str) -> Audit:
+    """Return both sides of an audit, computed from paper.toml.
+
+    >>> audit("blocks_against_inputs")
+    Audit(stated=6, found=5, tolerance=0.0, at_least=False)
+    """
+    if name not in AUDITS:
+        raise ValueError(f"unknown audit {name!r}; choose from {sorted(AUDITS)}")
+    return AUDITS[name]()
+
+
+def verdict(claim: Claim, ours: Any, *, rendered: bool, interval: tuple[float, float] | None = None) -> str:
+    """Return one of VERDICTS.
+
+    Parameters
+    ----------
+    claim
+        A score is reproduced if the paper's value lies in our interval; a reading or a structure if it is equal.
+        A setting is adopted or not. An audit looks at paper.toml only.
+    ours
+        Our value; ignored for an audit.
+    rendered
+        True if the data are rendered people. Scores and readings then say nothing about the paper's real faces.
+    interval
+        Lower and upper end of ours; a score on real data needs it.
+    """
+    if claim.kind == "audit":
+        return CONSISTENT if audit(claim.id).holds else CONTRADICTED
+    if claim.kind == "setting":
+        return ADOPTED if ours == claim.paper else NOT_ADOPTED
+    if claim.kind == "structure":
+        return REPRODUCED if ours == claim.paper else DIFFERS
+    if rendered:
+        return UNTESTABLE
+    if claim.kind == "reading":
+        return REPRODUCED if ours == claim.paper else DIFFERS
+    if interval is None:
+        raise ValueError(f"claim {claim.id!r} is a score: give its interval")
+    return REPRODUCED if interval[0] <= claim.paper <= interval[1] else DIFFERS
+
+
+def claim_row(
+    name: str,
+    ours: Any = None,
+    *,
+    rendered: bool,
+    data: str,
+    interval: tuple[float, float] | None = None,
+    n: int | None = None,
+    chance: float | None = None,
+    split: str | None = None,
+    note: str = "",
+) -> dict[str, Any]:
+    """Return the row of claims.json for what a run found: claim, both values, verdict and what qualifies ours.
+
+    Parameters
+    ----------
+    ours
+        Our value; left out for an audit, whose two sides come from paper.toml.
+    data
+        What the value was measured on, in words.
+    interval, n, chance, split
+        Uncertainty, number of test segments, accuracy of a guess, and who was kept apart. A score needs all four.
+
+    Raises
+    ------
+    ValueError
+        The claim is unknown, a score lacks one of its qualifiers, or an audit is given a value.
+    """
+    claim = get_claim(name)
+    if claim.kind == "audit":
+        if ours is not None:
+            raise ValueError(f"claim {name!r} is an audit: both its values come from paper.toml, leave `ours` out")
+        ours, said = audit(name).found, audit(name).stated
+    else:
+        said = claim.paper
+        if ours is None:
+            raise ValueError(f"claim {name!r} needs our value")
+    if claim.kind == "score":
+        given = {"interval": interval, "n": n, "chance": chance, "split": split}
+        missing = [key for key, value in given.items() if value is None]
+        if missing:
+            raise ValueError(f"claim {name!r} is a score and misses {missing}; a score without them can't be read")
+        if interval is not None and not interval[0] <= interval[1]:
+            raise ValueError(f"claim {name!r}: interval {interval} runs backwards")
+    on_data = claim.kind in ("score", "reading")
+    return {
+        "statement": claim.statement,
+        "source": claim.source,
+        "kind": claim.kind,
+        "paper": said,
+        "ours": ours,
+        "interval": list(interval) if interval is not None else None,
+        "n": n,
+        "chance": chance,
+        "data": ("rendered: " if rendered else "") + data if on_data else "none needed",
+        "split": split,
+        "verdict": verdict(claim, ours, rendered=rendered, interval=interval),
+        "note": note,
+    }

@@ -1,0 +1,266 @@
+"""The lesson that a notebook opens: checked parameters, and the way for its figures and claims to reach the disk."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.getipython import get_ipython
+
+from microx_utils.components import Style
+from microx_utils.corpora import data_sources, resolve_data
+from microx_utils.course import ledger, paper, records, stages
+from microx_utils.course.claims import claim_row
+from microx_utils.course.outline import Notebook, load_course
+from microx_utils.crops import CropStore
+from microx_utils.experiments import Profile, get_profile
+from microx_utils.support import paths
+from microx_utils.support.parallel import share_processors
+from microx_utils.training import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """An open notebook: its checked parameters, and the only way for its figures and claims to reach the disk."""
+
+    entry: Notebook
+    profile: Profile
+    data: str
+    seed: int
+    folder: Path = field(repr=False)
+
+    @property
+    def notebook(self) -> str:
+        """The notebook's id, such as "06_evaluation"."""
+        return self.entry.id
+
+    @property
+    def title(self) -> str:
+        """The notebook's title."""
+        return self.entry.title
+
+    @property
+    def data_label(self) -> str:
+        """What to call the data in a sentence or a caption: "rendered sample", or the folder's name."""
+        name = records.data_name(self.data)
+        return f"rendered {name}" if records.is_rendered(self.data) else name
+
+    @property
+    def has_own(self) -> bool:
+        """Whether own recordings (section V.F) belong to the lesson's data."""
+        return "own" in data_sources(self.data)
+
+    def crops(self, *, own: bool = False, style: Style | None = None) -> CropStore:
+        """Return the crops of the lesson's data at the profile's size; made once, then read from the cache.
+
+        Parameters
+        ----------
+        own
+            True for one's own recordings (section V.F), in place of BAUM.
+        style
+            "aligned" or "published"; the profile's, unless given.
+        """
+        return stages.crops_of(self.data, self.profile, own=own, style=style)
+
+    def train(self, name: str, *, seed: int | None = None) -> Run:
+        """Return the run of a row of experiments.toml on the lesson's data; trained once, then read from the cache.
+
+        Parameters
+        ----------
+        name
+            The row's name, such as "table1_microx".
+        seed
+            Another division of the people and other first weights than the lesson's.
+        """
+        return stages.train_row(name, self.data, self.profile, seed=self.seed if seed is None else seed)
+
+    @property
+    def seeds(self) -> range:
+        """The seeds to train with where two networks are compared: the lesson's and, in larger profiles, the next."""
+        return range(self.seed, self.seed + self.profile.seeds)
+
+    def save_figure(
+        self,
+        id: str,
+        fig: Any = None,
+        *,
+        alt: str,
+        caption: str = "",
+        title: str | None = None,
+        made_from: Any = None,
+        **parameters: Any,
+    ) -> Path:
+        """Write a figure as PNG and its row in manifest.json; return the PNG's path. Shows nothing.
+
+        Parameters
+        ----------
+        id
+            "figure_01" to "figure_17" for the paper's, "extra_<topic>" for others; declared in course.toml.
+        fig
+            A matplotlib Figure, or anything with one as `.figure` (an Axes, a seaborn grid); default the current one.
+        alt
+            What the picture shows, for readers who can't see it: at least 20 characters.
+        caption
+            What to learn from it, one or two sentences of Markdown; shown in the gallery.
+        title
+            A heading for the gallery; the paper's own title, or the id's topic, unless given.
+        made_from
+            What it was drawn from: runs (`lesson.train`), the keys of other cached results (`store.key`), or any plain
+            values, alone or in lists and dicts. They stand in the row as `inputs`, a run with its experiment and key;
+            `made_from` there is the hash of them, the notebook's code, the profile, the data set's name and the seed.
+        parameters
+            Whatever else shaped it; kept in the manifest.
+
+        Raises
+        ------
+        ValueError
+            The id is not declared for this notebook, the alt text is too short, or there is no figure.
+        """
+        if id not in self.entry.figures:
+            raise ValueError(
+                f"figure {id!r} is not declared for {self.notebook} in course.toml; declared are {self.entry.figures}"
+            )
+        row = {
+            "title": title or _figure_title(id),
+            "paper": paper.reference(id),
+            "alt": alt,
+            "caption": " ".join(caption.split()),
+            "parameters": parameters,
+            **self._origin(made_from),
+        }
+        return records.record_figure(self.folder, id, _as_figure(fig), row)
+
+    def record_claim(
+        self,
+        id: str,
+        ours: Any = None,
+        *,
+        interval: tuple[float, float] | None = None,
+        n: int | None = None,
+        chance: float | None = None,
+        split: str | None = None,
+        data: str | None = None,
+        made_from: Any = None,
+        note: str = "",
+    ) -> str:
+        """Put our value of one of the paper's claims into claims.json; return the verdict.
+
+        Parameters
+        ----------
+        id
+            A claim of claims.toml that course.toml declares for this notebook.
+        ours
+            Our value; left out for an audit of the paper against itself.
+        interval, n, chance, split
+            95 % interval (low, high), number of test segments, accuracy of a guess, and the split rule
+            ("subject"). A score needs all four.
+        data
+            What was measured, if not simply the notebook's data set, for instance "sample, own recordings".
+        made_from
+            As for `save_figure`.
+
+        Raises
+        ------
+        ValueError
+            The claim is not declared for this notebook, or a score lacks a qualifier.
+        """
+        if id not in self.entry.claims:
+            raise ValueError(
+                f"claim {id!r} is not declared for {self.notebook} in course.toml; declared are {self.entry.claims}"
+            )
+        origin = self._origin(made_from)
+        row = claim_row(
+            id,
+            records.plain(ours),
+            rendered=records.is_rendered(self.data),
+            data=data or origin["data"],
+            interval=interval,
+            n=n,
+            chance=chance,
+            split=split,
+            note=note,
+        )
+        records.record_claim(self.folder, id, origin | {"data_set": origin["data"]} | row)
+        return row["verdict"]
+
+    def _origin(self, made_from: Any) -> dict[str, Any]:
+        """Return what every row says of where it comes from. Paths stay out: the files are published."""
+        name, inputs = records.data_name(self.data), ledger.describe_inputs(made_from)
+        return {
+            "notebook": self.notebook,
+            "cell": _running_cell(self.notebook),
+            "profile": self.profile.name,
+            "data": name,
+            "seed": self.seed,
+            "inputs": inputs,
+            "made_from": ledger.origin_key(
+                self.notebook, profile=self.profile.name, data=name, seed=self.seed, inputs=inputs
+            ),
+        }
+
+
+def _running_cell(notebook: str) -> str | None:
+    """Return the id of the notebook's cell that is being run; None outside of it, or if the cell has been changed."""
+    shell = get_ipython()
+    if shell is None or shell.history_manager is None:
+        return None
+    running = shell.history_manager.input_hist_raw[-1].strip()
+    cells = json.loads((paths.NOTEBOOKS / f"{notebook}.ipynb").read_text(encoding="utf-8"))["cells"]
+    return next((cell["id"] for cell in cells if "".join(cell["source"]).strip() == running), None)
+
+
+def _figure_title(name: str) -> str:
+    if name.startswith("extra_"):
+        return name.removeprefix("extra_").replace("_", " ").capitalize()
+    return paper.figure(int(name.removeprefix("figure_")))["title"]
+
+
+def _as_figure(fig: Any) -> "Figure":
+    """Return the Figure meant: itself, that of an Axes or a seaborn grid, or the current one."""
+    from matplotlib import pyplot
+    from matplotlib.figure import Figure
+
+    if fig is None:
+        if not pyplot.get_fignums():
+            raise ValueError("there is no open figure; draw one in this cell, or pass it as `fig`")
+        return pyplot.gcf()
+    found = fig if isinstance(fig, Figure) else getattr(fig, "figure", None)
+    if not isinstance(found, Figure):
+        raise ValueError(f"fig is a {type(fig).__name__}; give a matplotlib Figure, or an Axes")
+    return found
+
+
+def open_lesson(notebook: str, *, profile: str = "class", data: str = "sample", seed: int = 0) -> Lesson:
+    """Check a notebook's parameters, set the drawing style, and return its lesson.
+
+    Parameters
+    ----------
+    notebook
+        The id in course.toml, such as "06_evaluation".
+    profile
+        How much work: "smoke", "class" or "paper".
+    data
+        "sample", a folder, or corpora by name: see `corpora`.
+    seed
+        From 0 up; the source of all randomness in the notebook.
+
+    Raises
+    ------
+    ValueError
+        A parameter is not one of the choices; the message lists them.
+    DataError
+        The data folder is missing.
+    """
+    entry = load_course().notebook(notebook)
+    chosen = get_profile(profile)
+    if type(seed) is not int or seed < 0:
+        raise ValueError(f"seed is {seed!r}; give a whole number from 0 up")
+    name = resolve_data(data)
+    share_processors()
+    from microx_utils.plots.style import style  # draws, so it is slow to import
+
+    style()
+    return Lesson(entry, chosen, name, seed, records.output_folder(profile, data, seed))

@@ -1,0 +1,191 @@
+"""The course's manifest, course.toml: which notebooks there are, in which order, and what each must leave behind."""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from microx_utils.course import paper
+from microx_utils.course.claims import load_claims
+from microx_utils.experiments import PROFILES
+from microx_utils.support import cache, paths
+from microx_utils.support.errors import DataError
+
+COURSE_FILE = paths.ROOT / "course.toml"
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """One notebook of course.toml, whose comments say what each field means. Times are minutes."""
+
+    id: str
+    title: str
+    section: str
+    study_minutes: int
+    run_minutes: dict[str, float]
+    figures: tuple[str, ...]
+    tables: tuple[int, ...]
+    claims: tuple[str, ...]
+    needs: tuple[str, ...]
+    last: bool = False
+
+    @property
+    def number(self) -> str:
+        """The two digits that its name starts with."""
+        return self.id[:2]
+
+    @property
+    def topic(self) -> str:
+        """Its name without the number."""
+        return self.id[3:]
+
+
+@dataclass(frozen=True)
+class Course:
+    """The notebooks in reading order."""
+
+    title: str
+    notebooks: tuple[Notebook, ...]
+
+    @cached_property
+    def claims(self) -> list[str]:
+        """The ids of all claims that the course tests, in order."""
+        return [claim for notebook in self.notebooks for claim in notebook.claims]
+
+    def notebook(self, name: str) -> Notebook:
+        """Return a notebook by its id."""
+        for notebook in self.notebooks:
+            if notebook.id == name:
+                return notebook
+        raise ValueError(f"unknown notebook {name!r}; choose from {[notebook.id for notebook in self.notebooks]}")
+
+    def previous(self, name: str) -> Notebook | None:
+        """Return the notebook before, or None for the first."""
+        place = self.notebooks.index(self.notebook(name))
+        return self.notebooks[place - 1] if place else None
+
+    def next(self, name: str) -> Notebook | None:
+        """Return the notebook after, or None for the last."""
+        place = self.notebooks.index(self.notebook(name))
+        return self.notebooks[place + 1] if place + 1 < len(self.notebooks) else None
+
+    def select(self, only: str | None) -> tuple[Notebook, ...]:
+        """Return the notebooks that a comma-separated list names, in the course's order; all for None.
+
+        A notebook may be named by number ("03" or "3"), by topic ("training") or by id.
+
+        Raises
+        ------
+        ValueError
+            A name fits no notebook; the message lists the choices.
+        """
+        if only is None:
+            return self.notebooks
+        wanted = [name.strip() for name in only.split(",") if name.strip()]
+        chosen: set[str] = set()
+        for name in wanted:
+            number = name.zfill(2) if name.isascii() and name.isdigit() else None
+            fits = [each for each in self.notebooks if each.number == number or name in (each.id, each.topic)]
+            if not fits:
+                choices = ", ".join(f"{each.number} ({each.topic})" for each in self.notebooks)
+                raise ValueError(f"no notebook {name!r}; choose from {choices}")
+            chosen.update(each.id for each in fits)
+        if not chosen:
+            raise ValueError(f"--only is {only!r}; name at least one notebook, for instance 03,06")
+        return tuple(each for each in self.notebooks if each.id in chosen)
+
+
+def parse_notebook(row: dict[str, Any]) -> Notebook:
+    """Return the notebook that a row of course.toml describes; ValueError if a key is missing, unknown or wrong."""
+    known = set(Notebook.__dataclass_fields__)
+    wanted = known - {"last"}
+    name = row.get("id", "?")
+    if not wanted <= row.keys() <= known:
+        missing, unknown = sorted(wanted - row.keys()), sorted(row.keys() - known)
+        raise ValueError(f"notebook {name!r} in course.toml: missing keys {missing}, unknown keys {unknown}")
+    if not (name[:2].isdigit() and name[2:3] == "_" and name[3:].isidentifier()):
+        raise ValueError(f"notebook {name!r} in course.toml: an id is two digits, an underscore and a topic")
+    if tuple(row["run_minutes"]) != PROFILES:
+        raise ValueError(f"notebook {name!r} in course.toml: run_minutes needs the profiles {PROFILES}")
+    for figure in row["figures"]:
+        if not figure.startswith("extra_"):
+            paper.reference(figure)  # raises for a figure that the paper does not have
+    for table in row["tables"]:
+        paper.table(table)
+    unknown = sorted(set(row["claims"]) - load_claims().keys())
+    if unknown:
+        raise ValueError(f"notebook {name!r} in course.toml: claims {unknown} are not in claims.toml")
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+    return Notebook(**fields)
+
+
+def load_course(path: Path = COURSE_FILE) -> Course:
+    """Return the course that a TOML file describes.
+
+    Raises
+    ------
+    ValueError
+        An entry is incomplete, an id stands twice, or something is needed before it has been taught.
+    """
+    document = tomllib.loads(path.read_text(encoding="utf-8"))
+    notebooks = tuple(parse_notebook(row) for row in document["notebooks"])
+    for what in ("figures", "claims"):
+        ids = [each for notebook in notebooks for each in getattr(notebook, what)]
+        if len(ids) != len(set(ids)):
+            raise ValueError(f"{path.name}: {what} that stand twice: {sorted({i for i in ids if ids.count(i) > 1})}")
+    if [notebook.last for notebook in notebooks] != sorted(notebook.last for notebook in notebooks):
+        raise ValueError(f"{path.name}: a notebook that runs last has others after it")
+    seen: list[str] = []
+    for notebook in notebooks:
+        if notebook.id in seen or not set(notebook.needs) <= set(seen):
+            raise ValueError(f"{path.name}: {notebook.id} stands twice or needs {notebook.needs} before they come")
+        seen.append(notebook.id)
+    return Course(document["title"], notebooks)
+
+
+def time_line(notebook: Notebook) -> str:
+    """Return the line of a notebook's opening that says how long it takes; profiles not yet measured are left out."""
+    line = f"**Time** about {notebook.study_minutes} minutes to work through"
+    measured = [(name, notebook.run_minutes[name]) for name in ("class", "smoke") if notebook.run_minutes.get(name)]
+    if measured:
+        runs = " or ".join(f"{duration(minutes)} in `{name}`" for name, minutes in measured)
+        line += f"; running it takes {runs}, on two cores"
+    return line
+
+
+def duration(minutes: float) -> str:
+    """Return a time in minutes as a reader says it.
+
+    >>> duration(0.5), duration(2.5)
+    ('30 s', '2.5 min')
+    """
+    return f"{minutes:g} min" if minutes >= 1 else f"{round(60 * minutes)} s"
+
+
+TIME_LINE = re.compile(r"\*\*Time\*\*[^\"\\\n]*")
+"""In a notebook file's JSON text, where a line ends with a quote or an escaped line break."""
+
+
+def save_time_lines(course: Course, folder: Path) -> list[Path]:
+    """Bring the time lines of the notebooks in `folder` up to date with the manifest; return the files changed.
+
+    Raises
+    ------
+    DataError
+        A notebook has no such line, or several.
+    """
+    changed = []
+    for notebook in course.notebooks:
+        path = folder / f"{notebook.id}.ipynb"
+        text = path.read_text(encoding="utf-8")
+        updated, count = TIME_LINE.subn(time_line(notebook), text)
+        if count != 1:
+            remedy = "Its first cell needs exactly one line that starts with **Time**."
+            raise DataError(path, f"{count} lines say how long it takes, instead of one", remedy)
+        if updated != text:
+            with cache.atomic_file(path) as temporary:
+                temporary.write_text(updated, encoding="utf-8", newline="\n")
+            changed.append(path)
+    return changed

@@ -1,0 +1,110 @@
+"""The stages that notebooks and the command line share: a data set's clips, its crops, and the runs trained on them.
+
+Each is cached, so that whoever asks first does the work, here or on a cluster (`parallel.cluster`).
+"""
+
+import os
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import pandas as pd
+
+from microx_utils import landmarks, training
+from microx_utils.components import Style
+from microx_utils.corpora import data_sources, load_clips, resolve_data
+from microx_utils.crops import CropStore, crop_store, join_stores
+from microx_utils.experiments import Profile, load_experiment, select_clips, select_own
+from microx_utils.support import paths
+from microx_utils.support.parallel import run_parallel
+from microx_utils.training import Run
+
+
+def clips_of(data: str, profile: Profile, *, own: bool = False) -> pd.DataFrame:
+    """Return the clip table of a data set, or of its own recordings, cut to the people that the profile uses."""
+    if own:
+        return select_own(load_clips(data, corpora=["own"])[0], profile)
+    return select_clips(load_clips(data)[0], profile)
+
+
+def crops_of(
+    data: str, profile: Profile, *, own: bool = False, style: Style | None = None, jobs: int | None = None
+) -> CropStore:
+    """Return the crops of a data set, or of its own recordings, as the profile wants them.
+
+    `style` is the profile's, unless given; `jobs` as in `segments.crop_store`.
+    """
+    clips, style = clips_of(data, profile, own=own), style or cast(Style, profile.crop_style)
+    return crop_store(clips, size=profile.crop_size, style=style, max_frames=profile.max_frames, jobs=jobs)
+
+
+def train_row(name: str, data: str, profile: Profile, *, seed: int) -> Run:
+    """Return the run of a row of experiments.toml on a data set; trained once, then read from the cache."""
+    experiment = load_experiment(name, profile, seed=seed)
+    style = cast(Style, experiment.crop_style)
+    store = crops_of(data, profile, style=style)
+    if experiment.own_people != "none":
+        store = join_stores([store, crops_of(data, profile, own=True, style=style)])
+    return training.train(experiment, store)
+
+
+def preprocess(data: str, profile: Profile, *, jobs: int | None = None) -> dict[str, tuple[CropStore, pd.DataFrame]]:
+    """Find the landmarks and cut the crops of a data set and of its own recordings; resumable clip by clip.
+
+    Returns
+    -------
+    {name: (store, excluded)}
+        Names are "clips" and, where there are own recordings, "own". excluded lists what has no crops and why, both
+        what the corpus's reader left out and what can't be used: corpus, clip_id, path, source_label, reason.
+
+    Raises
+    ------
+    DataError
+        As `corpora.load_clips` and `segments.crop_store`; never for one clip.
+    """
+    stores = {}
+    for name in ("clips", "own") if "own" in data_sources(data) else ("clips",):
+        store = crops_of(data, profile, own=name == "own", jobs=jobs)
+        unread = load_clips(data, corpora=["own"] if name == "own" else None)[1]
+        stores[name] = store, pd.concat([unread, store.excluded], ignore_index=True)
+    return stores
+
+
+def train_rows(
+    names: Sequence[str], data: str, profile: Profile, *, seeds: Sequence[int] = (0,), jobs: int | None = 1
+) -> pd.DataFrame:
+    """Train rows of experiments.toml, each with each seed, whose folds of people differ; on the cluster, if any.
+
+    Without a cluster one after the other: two at once on one machine would spoil both's seconds, and a lock sees to it.
+
+    Returns
+    -------
+    DataFrame
+        experiment, seed, key (of the run in data/processed/runs), epochs, seconds, and problem: why there is no run,
+        "" if there is one. A row that fails does not stop the others.
+    """
+    data = resolve_data(data)
+    here = (str(paths.PROCESSED.resolve()), landmarks.chosen_tracker())
+    calls = [(name, data, profile, seed, *here) for name in names for seed in seeds]
+    rows = [load_experiment(name, profile, seed=0) for name in names]  # an unknown name is refused before any training
+    wanted = {(row.crop_style, False) for row in rows} | {
+        (row.crop_style, True) for row in rows if row.own_people != "none"
+    }
+    for style, own in sorted(wanted):
+        crops_of(data, profile, own=own, style=cast(Style, style))  # here, where all workers can share it
+    return pd.DataFrame(run_parallel(_train_there, calls, desc="training", unit="run", jobs=jobs))
+
+
+def _train_there(name: str, data: str, profile: Profile, seed: int, processed: str, tracker: str) -> dict[str, Any]:
+    """Train one row in this process, which may be another machine's; it shares the folders, not the environment."""
+    if (str(paths.PROCESSED.resolve()), landmarks.chosen_tracker()) != (processed, tracker):
+        paths.PROCESSED = Path(processed)
+        os.environ[landmarks.TRACKER_VARIABLE] = tracker
+    row: dict[str, Any] = {"experiment": name, "seed": seed, "key": "", "epochs": 0, "seconds": 0.0, "problem": ""}
+    try:
+        run = train_row(name, data, profile, seed=seed)
+    except Exception as error:  # noqa: BLE001 - listed, whatever it is: the other rows are trained all the same
+        traceback.print_exc()
+        return row | {"problem": f"{type(error).__name__}: {error}"}
+    return row | {"key": run.key, "epochs": len(run.history), "seconds": run.timings["seconds_training"]}

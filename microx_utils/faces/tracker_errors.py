@@ -1,0 +1,254 @@
+"""How far landmarks lie from the ground truth of rendered clips, and trackers compared by it.
+
+Errors are in % of the distance between the outer eye corners (points 36 and 45), the usual measure of landmark
+error (Sagonas et al. 2013), so that large and small faces count alike.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from microx_utils.components import LANDMARK_GROUPS
+from microx_utils.faces.sample import load_truth
+from microx_utils.faces.truth import GroundTruth
+from microx_utils.landmarks import action_units, clip_landmarks, get_tracker, landmark_array, success_array
+from microx_utils.support.errors import DataError
+from microx_utils.support.parallel import run_parallel
+from microx_utils.trackers.quality import check_usable
+
+REGIONS = ("left_eyebrow", "right_eyebrow", "left_eye", "right_eye", "nose", "mouth", "jaw")
+"""The regions that errors are given for, in the order of columns."""
+
+
+def point_errors(table: pd.DataFrame, truth: GroundTruth) -> np.ndarray:
+    """Return each point's error in the face's own axes, in the frames where the face was found.
+
+    Parameters
+    ----------
+    table
+        A rendered clip's landmarks in OpenFace's columns.
+    truth
+        What `load_truth` says of the clip.
+
+    Returns
+    -------
+    complex128 (F, 68)
+        F frames with success. In % of the true distance between the outer eye corners; the real part runs along the
+        true eye line to the person's left, the imaginary part at a right angle to it, down the face. `abs` is the
+        error's size; means of the complex numbers show constant shifts, as between two conventions of a brow line.
+    """
+    points, true, _ = _found_and_true(table, truth)
+    x, y = np.moveaxis(points - true, -1, 0)
+    across = true[:, 45] - true[:, 36]
+    error = 100 * (x + 1j * y) / (across[:, 0] + 1j * across[:, 1])[:, None]  # dividing turns and scales at once
+    return error[success_array(table)]
+
+
+def region_means(errors: np.ndarray) -> pd.DataFrame:
+    """Return each region's mean error size, one row per frame, columns REGIONS; errors are (F, 68), complex or real."""
+    return pd.DataFrame({name: np.abs(errors[:, list(LANDMARK_GROUPS[name])]).mean(axis=1) for name in REGIONS})
+
+
+def landmark_errors(table: pd.DataFrame, truth: GroundTruth) -> pd.DataFrame:
+    """Return the error of each region in each frame where the face was found.
+
+    Parameters
+    ----------
+    table
+        A rendered clip's landmarks in OpenFace's columns.
+    truth
+        What `load_truth` says of the clip.
+
+    Returns
+    -------
+    DataFrame
+        float64, columns REGIONS: mean distance of the region's points from the true ones, in % of the true distance
+        between the outer eye corners. The index is the frame's row in `table`; frames without a face are left out.
+    """
+    return region_means(point_errors(table, truth)).set_index(np.flatnonzero(success_array(table)))
+
+
+def _found_and_true(table: pd.DataFrame, truth: GroundTruth) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return found and true points, float64 (T, 68, 2) px each, and the truth's row of each frame."""
+    rows = truth.rows_at(table["timestamp"].to_numpy())
+    return landmark_array(table).astype(float), truth.landmarks[rows].astype(float), rows
+
+
+def _shaking(table: pd.DataFrame, truth: GroundTruth) -> np.ndarray:
+    """Return by how many px the points' errors change from the frame before, on average: float64 (T,).
+
+    NaN where either frame has no face, and where both show the same stored picture (nothing can shake there).
+    """
+    points, true, rows = _found_and_true(table, truth)
+    change = np.linalg.norm(np.diff(points - true, axis=0), axis=2).mean(axis=1)
+    seen = success_array(table)
+    change[~(seen[1:] & seen[:-1]) | (np.diff(rows) == 0)] = np.nan
+    return np.concatenate([[np.nan], change])
+
+
+def compare_trackers(
+    clips: pd.DataFrame,
+    trackers: Sequence[str],
+    *,
+    truth_folder: str | os.PathLike[str],
+    common: bool = False,
+    jobs: int | None = None,
+    cache: str | os.PathLike[str] | None = None,
+) -> pd.DataFrame:
+    """Compare landmark trackers on rendered clips with their ground truth.
+
+    Every figure is a mean over people of the mean over a person's frames, so that who has more clips does not count
+    more. Speed is not in the table: landmarks come from a cache, so a time taken here would say whether a table was
+    there already; benchmarks/landmarks.py times them.
+
+    Parameters
+    ----------
+    clips
+        A clip table; `path`, `condition` and `split_group` (the person) are used.
+    trackers
+        Names among `landmarks.TRACKERS`.
+    truth_folder
+        The sample's folder, with its truth file.
+    common
+        Judge errors and jitter by the frames that ALL trackers found. By default each tracker is judged by the frames
+        it found itself, which flatters one that finds only the easy ones; compare both ways under a mask.
+    jobs
+        Processes; None is one for each processor.
+    cache
+        Folder to keep tables in, in place of data/processed.
+
+    Returns
+    -------
+    DataFrame
+        One row per tracker and condition: `tracker`, `condition`, `clips` (how many had landmarks; imported tables may
+        lack some, or all), `people`, `found` (share of frames with success, 0-1), then the errors of REGIONS
+        in % of the outer-eye-corner distance, and `jitter` in px: by how much the points' errors change from one stored
+        frame to the next, which is the points' motion less the true motion (the stored truth itself is rounded to
+        1/16 px, which adds about 0.03). NaN where no frame counts. Under a mask the truth is that of the face beneath.
+
+    Raises
+    ------
+    DataError
+        A tracker is not usable here (see `installed_trackers`), or a clip has no ground truth in the folder.
+    ValueError
+        Unknown tracker.
+    """
+    check_usable(trackers, cache=cache)
+    trackers = list(dict.fromkeys(trackers))
+    files = [str(path) for path in clips["path"]]
+    calls = []
+    for tracker in trackers:
+        problems = get_tracker(tracker).problems_ahead(files, jobs=jobs, cache=cache)
+        calls += [(file, tracker, str(truth_folder), cache, bad) for file, bad in zip(files, problems, strict=True)]
+    measured = run_parallel(_measure_clip, calls, desc="comparing landmarks", jobs=jobs)
+    frames = []
+    about = clips[["path", "condition", "split_group"]].astype({"path": str}).to_dict("records")
+    for k, table in enumerate(measured):
+        if table is not None:
+            clip = about[k % len(about)]
+            labels = {"tracker": trackers[k // len(about)], "clip": k % len(about), "row": table.index}
+            frames.append(table.assign(**labels, condition=clip["condition"], person=clip["split_group"]))
+    groups, values = ["tracker", "condition"], ["found", *REGIONS, "jitter"]
+    rows = pd.MultiIndex.from_product([trackers, clips["condition"].unique()], names=groups)
+    if not frames:
+        nothing = pd.DataFrame(np.nan, index=rows, columns=values).reset_index()
+        return nothing.assign(clips=0, people=0)[[*groups, "clips", "people", *values]]
+    each = pd.concat(frames, ignore_index=True)
+    if common:
+        by_all = each.groupby(["clip", "row"])["found"].transform("sum") == len(trackers)
+        each.loc[~by_all, [*REGIONS, "jitter"]] = np.nan
+    means = each.groupby([*groups, "person"])[values].mean().groupby(groups).mean()
+    counts = each.groupby(groups).agg(clips=("clip", "nunique"), people=("person", "nunique"))
+    result = counts.reindex(rows, fill_value=0).join(means)
+    return result.reset_index()
+
+
+def _measure_clip(path: str, tracker: str, truth_folder: str, cache: Any, problem: str) -> pd.DataFrame | None:
+    """Return found, errors and jitter of each frame at 30 fps; None where a tracker has nothing for the clip."""
+    truth = load_truth(path, folder=truth_folder)
+    if problem:
+        return None
+    try:
+        table = clip_landmarks(path, tracker=tracker, cache=cache)
+    except DataError:
+        return None
+    frames = landmark_errors(table, truth).reindex(range(len(table)))
+    frames.insert(0, "found", success_array(table).astype(float))
+    return frames.assign(jitter=_shaking(table, truth))
+
+
+def action_unit_correlations(
+    tables: pd.DataFrame | Sequence[pd.DataFrame],
+    truths: GroundTruth | Sequence[GroundTruth],
+    *,
+    people: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Correlate OpenFace's action-unit intensities with the true ones of rendered clips, frame by frame.
+
+    A person's frames of all clips are taken together, correlated (Pearson), and the correlations of people averaged:
+    what a face looks like at rest shifts OpenFace's intensities, and is not what is asked. Of one-sided units the mean
+    of both sides is added to the two-sided one's intensity; AU45 is compared with the blink.
+
+    Parameters
+    ----------
+    tables
+        One table a clip with columns AU01_r and so on (0-5), or a single table.
+    truths
+        The ground truth of each clip.
+    people
+        Who is in each clip; by default one and the same person in all.
+
+    Returns
+    -------
+    DataFrame
+        One row an action unit that the tables have and the truth knows, in order: `action_unit` ("AU12"),
+        `correlation` (NaN where the truth or the estimate never changes), `n` (frames with a face, of the people
+        counted), `people` (with a correlation). No row if the tables have no action units, as those of other trackers.
+
+    Raises
+    ------
+    ValueError
+        Not as many truths or people as tables.
+    """
+    tables = [tables] if isinstance(tables, pd.DataFrame) else list(tables)
+    truths = [truths] if isinstance(truths, GroundTruth) else list(truths)
+    names = ["" for _ in tables] if people is None else list(people)
+    if not len(tables) == len(truths) == len(names):
+        raise ValueError(f"{len(tables)} tables, {len(truths)} truths and {len(names)} people: give one of each a clip")
+    parts = []
+    for table, truth, person in zip(tables, truths, names, strict=True):
+        seen = success_array(table)
+        found = action_units(table)[seen]
+        found = found.set_axis(found.columns.str.removesuffix("_r"), axis=1).reset_index(drop=True)
+        true = _true_units(truth)[truth.rows_at(table["timestamp"].to_numpy()[seen])]
+        true_table = pd.DataFrame(true, columns=_unit_names(truth))
+        units = [name for name in found.columns if name in true_table.columns]
+        long = found[units].melt(var_name="action_unit", value_name="found")
+        parts.append(long.assign(true=true_table[units].melt()["value"], person=person))
+    each = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["action_unit"])
+    rows = []
+    for unit, of_unit in each.groupby("action_unit"):
+        by_person = [
+            (np.corrcoef(frames["found"], frames["true"])[0, 1], len(frames))
+            for _, frames in of_unit.groupby("person")
+            if frames["found"].std() > 0 and frames["true"].std() > 0
+        ]
+        mean = float(np.mean([value for value, _ in by_person])) if by_person else np.nan
+        rows.append((unit, mean, sum(count for _, count in by_person), len(by_person)))
+    return pd.DataFrame(rows, columns=["action_unit", "correlation", "n", "people"])
+
+
+def _unit_names(truth: GroundTruth) -> list[str]:
+    return [name for name in truth.names if name[-1] not in "LR"] + ["AU45"]
+
+
+def _true_units(truth: GroundTruth) -> np.ndarray:
+    """Return the true intensities of `_unit_names`, float (T, units): both sides in one, and the blink."""
+    total = {name: truth.action_units[:, k].astype(float) for k, name in enumerate(truth.names) if name[-1] not in "LR"}
+    for k, name in enumerate(truth.names):
+        if name[-1] in "LR":
+            total[name[:-1]] = total[name[:-1]] + truth.action_units[:, k] / 2
+    return np.stack([*total.values(), truth.blink], axis=1)

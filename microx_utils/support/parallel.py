@@ -1,0 +1,177 @@
+"""Run one function over many inputs: in processes or on a cluster with a progress bar, or in threads.
+
+What runs on a cluster works on files: every machine has to see the data and data/processed under the same paths.
+"""
+
+import os
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError, Future
+from contextlib import contextmanager
+from contextvars import ContextVar
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
+from microx_utils.support.errors import DataError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+PATIENCE = 60.0
+"""Seconds without a result after which a cluster is asked whether it has any workers left; twice, and it has failed."""
+
+_CLUSTER: ContextVar["Client | None"] = ContextVar("cluster", default=None)
+
+
+def share_processors() -> None:
+    """Set TensorFlow's threads for networks of many small blocks, unless the environment names them already.
+
+    The blocks of a network are independent and their operations small: one thread for each of several operations at a
+    time trains a MicroX on two cores about 1.6 times as fast as several threads for each. TensorFlow reads the
+    variables when it first runs something, so runs call this first.
+    """
+    processors = os.cpu_count() or 1
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(processors))
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, processors // 5)))
+
+
+@contextmanager
+def cluster(scheduler: str | None) -> Iterator[None]:
+    """Let `run_parallel` use the Dask cluster whose scheduler is at an address; with None, this machine's processors.
+
+    Raises
+    ------
+    DataError
+        The extra `dask` is not installed, nothing answers at the address, or the cluster loses its workers or
+        its scheduler.
+    """
+    if scheduler is None:
+        yield
+        return
+    try:
+        from distributed import Client
+        from distributed.client import ClosedClientError
+        from distributed.comm import get_address_host_port
+        from distributed.scheduler import KilledWorker, NoWorkerError
+    except ImportError as error:
+        raise DataError(scheduler, "needs the optional extra dask", 'Install it: pip install -e ".[dask]".') from error
+    try:
+        host, port = get_address_host_port(scheduler)
+        socket.create_connection((host, port), timeout=10).close()  # a Client that fails tries on for 20 s
+        client = Client(scheduler, timeout=10, set_as_default=False)
+    except (OSError, ValueError) as error:
+        remedy = "Start one with `dask scheduler`, its workers with `dask worker ADDRESS`, and give tcp://HOST:8786."
+        raise DataError(scheduler, f"no Dask scheduler answers ({error})", remedy) from error
+    with client:
+        if not client.nthreads():
+            raise DataError(scheduler, "the scheduler has no workers", f"Start some: dask worker {scheduler}.")
+        chosen = _CLUSTER.set(client)
+        try:
+            yield
+        except (KilledWorker, NoWorkerError, CancelledError, ClosedClientError) as error:
+            # the last two are raised when the scheduler is gone
+            remedy = "Read the logs of scheduler and workers, start them again and repeat: what had finished is kept."
+            raise DataError(scheduler, f"the cluster failed ({type(error).__name__}: {error})", remedy) from error
+        finally:
+            _CLUSTER.reset(chosen)
+
+
+def run_parallel(
+    function: Callable[..., Any], calls: Sequence[tuple], *, desc: str, unit: str = "clip", jobs: int | None = None
+) -> list[Any]:
+    """Return `[function(*call) for call in calls]`, computed by `jobs` processes (None: one for each processor).
+
+    Inside `cluster` its workers compute, all of them, whatever `jobs` says. The first exception that a call raises ends
+    the run and is raised here.
+    """
+    client = _CLUSTER.get()
+    jobs = min(jobs or os.cpu_count() or 1, len(calls))
+    with tqdm(total=len(calls), desc=desc, unit=unit, mininterval=1.0) as bar:
+        if client is not None:
+            return _run_on_cluster(client, function, calls, bar)
+        results = []
+        if jobs <= 1:
+            arriving: Iterable[Any] = (function(*call) for call in calls)
+        else:  # a generator, so that the bar moves as results arrive
+            arriving = Parallel(n_jobs=jobs, return_as="generator")(delayed(function)(*call) for call in calls)
+        for result in arriving:
+            results.append(result)
+            bar.update()
+        return results
+
+
+def _run_on_cluster(client: "Client", function: Callable[..., Any], calls: Sequence[tuple], bar: tqdm) -> list[Any]:
+    """Compute on a cluster. Not through joblib's Dask backend: it waits for ever for a call that killed its worker."""
+    from distributed.scheduler import NoWorkerError
+
+    results: list[Any] = [None] * len(calls)
+    finished: SimpleQueue[Any] = SimpleQueue()
+    waiting: dict[Any, tuple[int, Any]] = {}
+    for place, call in enumerate(calls):
+        submitted = client.submit(function, *call, pure=False)
+        submitted.add_done_callback(finished.put)
+        waiting[submitted.key] = place, submitted
+    try:
+        while waiting:
+            future = None
+            looks = 0
+            while True:
+                try:
+                    future = future or finished.get(timeout=PATIENCE)
+                    result = future.result(timeout=PATIENCE)  # fetched from its worker; raises what the call raised
+                    break
+                except (Empty, TimeoutError):
+                    if future is not None and future.status == "error":
+                        raise
+                    looks = 0 if _has_workers(client) else looks + 1
+                    if looks == 2:  # once may have been a worker that was just starting again
+                        raise NoWorkerError(next(iter(waiting)), 2 * PATIENCE) from None
+            place, _ = waiting.pop(future.key)  # the worker, too, forgets a result that nobody waits for
+            results[place] = result
+            bar.update()
+        return results
+    finally:
+        client.cancel([future for _, future in waiting.values()])
+
+
+def _has_workers(client: "Client") -> bool:
+    from distributed.client import ClosedClientError
+
+    try:
+        return bool(client.nthreads())
+    except OSError as error:
+        raise ClosedClientError(str(error)) from error
+
+
+def start_each(function: Callable[[T], R], items: Sequence[T], jobs: int) -> list[Future[R]]:
+    """Call `function` for every item in order, in `jobs` threads; return the results to come, in order.
+
+    Nothing waits for these threads, so an interrupted program ends at once, and processes that watch it, such as
+    Jupyter's kernels, end with it. An exception is kept in the item's result; after it no further item is begun.
+    """
+    futures: list[Future[R]] = [Future() for _ in items]
+    waiting = deque(zip(items, futures, strict=True))
+
+    def work() -> None:
+        while waiting:
+            try:
+                item, future = waiting.popleft()
+            except IndexError:  # another thread was faster
+                return
+            try:
+                future.set_result(function(item))
+            except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
+                waiting.clear()
+                future.set_exception(error)
+
+    for _ in range(min(jobs, len(items))):
+        threading.Thread(target=work, daemon=True).start()
+    return futures

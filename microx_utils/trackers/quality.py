@@ -1,0 +1,238 @@
+"""Which trackers can be used here, and how good their landmarks are, clip by clip, without any ground truth.
+
+`faces.tracker_errors` measures them against the ground truth of rendered clips.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from microx_utils.landmarks import (
+    TRACKERS,
+    chosen_tracker,
+    clip_landmarks,
+    get_tracker,
+    landmark_array,
+    success_array,
+)
+from microx_utils.support import paths
+from microx_utils.support.errors import DataError
+from microx_utils.support.parallel import run_parallel
+from microx_utils.video import FPS, probe_video
+
+LOW_FOUND = 0.9
+"""Share of frames: a clip with the face found in fewer is named among the worst."""
+LOW_CONFIDENCE = 0.7
+"""A clip with a lower median confidence is named among the worst."""
+_ANCHORS = (36, 45, 27)  # outer eye corners and the top of the nose: the points that expressions move least
+HIGH_JITTER = 2.0
+"""% of the eye distance a frame: about three times the most restless clip of the rendered sample (0.7)."""
+SHORT = 10
+"""Frames at 30 fps: the length of a segment; a shorter clip is made one only by repeating frames."""
+
+
+_INSTALL = {
+    "dlib": 'Run pip install -e ".[dlib]"',
+    "openface": "Install OpenFace 2.2 and name its FeatureExtraction by OPENFACE_BIN, or run microx landmarks import",
+}
+"""Tracker -> how to get it."""
+
+
+def installed_trackers(*, cache: str | os.PathLike[str] | None = None) -> dict[str, str]:
+    """Return {tracker: ""} where a landmark tracker can be used here, else {tracker: what it lacks}.
+
+    The tracker "openface" counts as usable where OpenFace's program is found, or with at least one imported table
+    (whether every clip has one shows only when they are asked for). `cache` is the folder looked in for tables, in
+    place of data/processed.
+    """
+    kept = Path(paths.PROCESSED if cache is None else cache) / "landmarks" / "openface"
+    reasons = {}
+    for name in TRACKERS:
+        try:
+            reasons[name] = "" if name == "openface" and any(kept.glob("*.csv")) else get_tracker(name).problem()
+        except DataError as error:  # the environment names a program that isn't there
+            reasons[name] = f"{error.path}: {error.problem}"
+    return reasons
+
+
+def check_usable(trackers: Sequence[str], *, cache: str | os.PathLike[str] | None = None) -> None:
+    """Raise DataError for a landmark tracker that can't be used here (see `installed_trackers`)."""
+    reasons = installed_trackers(cache=cache)
+    for tracker in trackers:
+        if reasons[chosen_tracker(tracker)]:
+            there = [name for name, reason in reasons.items() if not reason]
+            raise DataError(f"landmark tracker {tracker}", reasons[tracker], f"{_INSTALL[tracker]}; here is {there}.")
+
+
+def clip_quality(
+    clips: pd.DataFrame,
+    *,
+    tracker: str | None = None,
+    jobs: int | None = None,
+    cache: str | os.PathLike[str] | None = None,
+) -> pd.DataFrame:
+    """Return a report on the clips of any corpus: what was recorded, and how well the face was followed.
+
+    Parameters
+    ----------
+    clips
+        A clip table; `clip_id`, `corpus` and `path` are used.
+    tracker
+        One of `landmarks.TRACKERS`; None is `chosen_tracker`.
+    jobs
+        Processes; None is one for each processor.
+    cache
+        Folder to keep landmarks in, in place of data/processed.
+
+    Returns
+    -------
+    DataFrame
+        One row a clip, in the order of `clips`:
+
+        clip_id, corpus
+            As in the clip table.
+        stored_fps, stored_frames, seconds, width, height
+            The video as stored: average rate, number of frames, duration, size in px. NaN or 0 if it can't be read.
+        frames
+            At 30 fps, as everything later sees the clip; 0 if it can't be read.
+        found
+            Share of those frames with a face, 0-1.
+        confidence
+            The tracker's score, 0-1, median over frames with a face. Scores of different trackers don't compare.
+        eye_distance
+            Between the outer eye corners in px, median over frames with a face.
+        jitter
+            How much the steadiest points shake. In each frame with a face: the outer eye corners and the top of the
+            nose (points 36, 45, 27), less their mean, which takes out the face's translation. From one stored frame
+            to the next: the mean distance that these three move, in % of eye_distance. The median over such pairs is
+            given. Turning and nodding heads and blinks add to it, so it is noise only where the head is still.
+        problem
+            "" or why the clip can't be used: what is wrong with the file, or that no face is in it.
+
+        NaN where there is nothing to measure. A bad clip has a problem, and never stops the report.
+
+    Raises
+    ------
+    DataError
+        The tracker is not usable here.
+    ValueError
+        Unknown tracker.
+    """
+    tracker = chosen_tracker(tracker)
+    check_usable([tracker], cache=cache)
+    files = [str(path) for path in clips["path"]]
+    problems = get_tracker(tracker).problems_ahead(files, jobs=jobs, cache=cache)
+    calls = [(file, tracker, cache, problem) for file, problem in zip(files, problems, strict=True)]
+    rows = run_parallel(_clip_row, calls, desc="looking at clips", jobs=jobs)
+    report = pd.DataFrame(rows, columns=list(_EMPTY_ROW))
+    report.insert(0, "corpus", clips["corpus"].to_numpy())
+    report.insert(0, "clip_id", clips["clip_id"].to_numpy())
+    return report
+
+
+_EMPTY_ROW: dict[str, Any] = {
+    "stored_fps": np.nan,
+    "stored_frames": 0,
+    "seconds": np.nan,
+    "width": 0,
+    "height": 0,
+    "frames": 0,
+    "found": np.nan,
+    "confidence": np.nan,
+    "eye_distance": np.nan,
+    "jitter": np.nan,
+    "problem": "",
+}
+
+
+def _clip_row(path: str, tracker: str, cache: Any, problem: str) -> dict[str, Any]:
+    """Return a clip's row of the report, without its name."""
+    row = dict(_EMPTY_ROW)
+    try:
+        info = probe_video(path)
+        row |= {"stored_fps": info.fps, "stored_frames": info.frames, "seconds": info.seconds}
+        row |= {"width": info.width, "height": info.height}
+        if problem:
+            return row | {"problem": problem}
+        table = clip_landmarks(path, tracker=tracker, cache=cache)
+    except DataError as error:
+        return row | {"problem": error.problem}
+    except (ValueError, OSError, cv2.error) as error:  # a part that leaves the picture, a file that may not be read
+        return row | {"problem": " ".join(str(error).split()) or type(error).__name__}
+    seen = success_array(table)
+    row |= {"frames": len(table), "found": float(seen.mean())}
+    if not seen.any():
+        return row | {"problem": "no face found in any frame"}
+    points = landmark_array(table).astype(float)
+    eyes = float(np.median(np.linalg.norm(points[seen, 45] - points[seen, 36], axis=1)))
+    confidence = float(np.median(table["confidence"].to_numpy()[seen]))
+    row |= {"confidence": confidence, "eye_distance": eyes}
+    if eyes > 0:
+        row["jitter"] = _restlessness(points, seen, info.fps) / eyes * 100
+    return row
+
+
+def _restlessness(points: np.ndarray, seen: np.ndarray, stored_fps: float) -> float:
+    """Return the median movement in px of the steady points, translation taken out; NaN without two frames."""
+    steady = points[:, list(_ANCHORS)]
+    steady = steady - steady.mean(axis=1, keepdims=True)
+    moved = np.linalg.norm(np.diff(steady, axis=0), axis=2).mean(axis=1)
+    # which stored frame each one shows, at a constant rate: repeats of a picture would hide the jitter at low rates
+    shown = np.ceil(np.arange(len(points)) / FPS * stored_fps - 0.5 - 1e-3)
+    counted = seen[1:] & seen[:-1] & (np.diff(shown) > 0)
+    return float(np.median(moved[counted])) if counted.any() else np.nan
+
+
+def worst_clips(quality: pd.DataFrame, n: int) -> pd.DataFrame:
+    """Return the n worst clips of a report of `clip_quality`, with the reason why each is called so.
+
+    In this order: clips that can't be used; the face found in less than LOW_FOUND of the frames, the fewest first;
+    median confidence below LOW_CONFIDENCE; jitter above HIGH_JITTER, the most first; shorter than SHORT frames. If
+    there are fewer than n of those, the clips with the most jitter follow, and their reason says that nothing is wrong
+    with them. Equals are in the order of clip_id, so that the list is the same every time.
+
+    Returns
+    -------
+    DataFrame
+        The report's columns with `reason` after `clip_id`; at most n rows, the worst first.
+    """
+    ranked = []
+    for position, (_, clip) in enumerate(quality.iterrows()):
+        rank, value, reason = _badness(clip)
+        ranked.append((rank, value, str(clip["clip_id"]), position, reason))
+    ranked = sorted(ranked)[: max(0, n)]
+    worst = quality.iloc[[position for *_, position, _ in ranked]].reset_index(drop=True)
+    worst.insert(list(worst.columns).index("clip_id") + 1, "reason", [reason for *_, reason in ranked])
+    return worst
+
+
+def _badness(clip: pd.Series) -> tuple[int, float, str]:
+    """Return the kind of fault (the worst is 0), how bad it is (the worst is least), and the reason in words."""
+    if clip["problem"]:
+        return 0, 0.0, str(clip["problem"])
+    if clip["found"] < LOW_FOUND:
+        return 1, float(clip["found"]), f"face found in {_percent(clip['found'])} of the frames"
+    if clip["confidence"] < LOW_CONFIDENCE:
+        return 2, float(clip["confidence"]), f"median confidence {clip['confidence']:.2f}"
+    if clip["jitter"] > HIGH_JITTER:
+        return 3, -float(clip["jitter"]), f"jitter of {clip['jitter']:.1f} % of the eye distance a frame"
+    if clip["frames"] < SHORT:
+        return 4, float(clip["frames"]), f"very short: {clip['frames']} frames"
+    jitter = float(clip["jitter"])
+    if not np.isfinite(jitter):
+        return 6, 0.0, "nothing wrong"
+    return 5, -jitter, f"nothing wrong; jitter of {jitter:.2f} % of the eye distance a frame"
+
+
+def _percent(share: float) -> str:
+    """Return a share below 1 in per cent, never rounded up to 100.
+
+    >>> _percent(0.5), _percent(0.9999)
+    ('50 %', '99 %')
+    """
+    return f"{int(100 * share + 1e-9)} %"

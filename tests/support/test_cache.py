@@ -1,0 +1,101 @@
+"""All-or-nothing writes: what is under its final name is whole."""
+
+import multiprocessing
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from microx_utils.support import cache
+
+
+def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    target = tmp_path / "table.csv"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), cache.atomic_file(target) as temporary:
+        temporary.write_text("half of the n")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_failed_folder_leaves_nothing(tmp_path):
+    target = tmp_path / "run"
+    with pytest.raises(RuntimeError), cache.atomic_folder(target) as temporary:
+        (temporary / "history.csv").write_text("epoch,loss")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_is_replaced_whole(tmp_path):
+    target = tmp_path / "run"
+    for content in ("first", "second"):
+        with cache.atomic_folder(target) as temporary:
+            (temporary / content).write_text(content)
+    assert [path.name for path in target.iterdir()] == ["second"]
+
+
+def _write_slowly(target, started):
+    with cache.atomic_file(target) as temporary, temporary.open("w") as file:
+        file.write("half")
+        file.flush()
+        started.set()
+        time.sleep(60)
+
+
+def test_killed_writer_leaves_no_file_under_the_final_name(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    started = context.Event()
+    target = tmp_path / "predictions.csv"
+    writer = context.Process(target=_write_slowly, args=(target, started))
+    writer.start()
+    assert started.wait(30)
+    writer.kill()
+    writer.join()
+    assert not target.exists()
+
+
+def _hold(target, held, release):
+    with cache.lock(target):
+        held.set()
+        release.wait(60)
+
+
+def test_who_waits_for_a_lock_says_so_once(tmp_path, capfd):
+    target = tmp_path / "run"
+    context = multiprocessing.get_context("spawn")
+    held, release = context.Event(), context.Event()
+    holder = context.Process(target=_hold, args=(target, held, release))
+    holder.start()
+    assert held.wait(30)
+    entered = threading.Event()
+
+    def wait():
+        with cache.lock(target, patience=0.1):
+            entered.set()
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    assert not entered.wait(0.5)  # nobody enters while the other process holds it
+    release.set()
+    waiter.join(30)
+    holder.join(30)
+    assert entered.is_set()
+    with cache.lock(target, patience=0.1):  # free again, and nothing said
+        pass
+    assert capfd.readouterr().err == f"waiting for another run on {target}\n"
+
+
+def test_keys_follow_content(tmp_path):
+    one, two = tmp_path / "a", tmp_path / "b"
+    one.write_bytes(b"same")
+    two.write_bytes(b"same")
+    assert cache.file_key(one) == cache.file_key(two)
+    assert cache.content_key(a=1, b=(2, 3)) == cache.content_key(b=[2, 3], a=1)
+    assert cache.content_key(a=1) != cache.content_key(a=2)
+    one, two = np.zeros(5000), np.zeros(5000)
+    two[2500] = 1  # where an array's text has dots
+    assert cache.content_key(a=one) != cache.content_key(a=two)
+    with pytest.raises(TypeError, match="can't be part of a key"):
+        cache.content_key(a=object())

@@ -1,0 +1,221 @@
+"""One function over many inputs: here, in processes, and on a local cluster of two workers."""
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from microx_utils.course import stages
+from microx_utils.crops import crop_store
+from microx_utils.experiments import get_profile
+from microx_utils.support import parallel, paths
+from microx_utils.support.errors import DataError
+from microx_utils.support.parallel import cluster, run_parallel
+
+distributed = pytest.importorskip("distributed")
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[str]:
+    """The address of a cluster of two worker processes on this machine."""
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+    ) as local:
+        yield local.scheduler_address
+
+
+def where(number: int) -> tuple[int, int]:
+    return number * number, os.getpid()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_results_keep_their_order(jobs: int) -> None:
+    assert [square for square, _ in run_parallel(where, [(k,) for k in range(9)], desc="squares", jobs=jobs)] == [
+        k * k for k in range(9)
+    ]
+    assert run_parallel(where, [], desc="nothing", jobs=jobs) == []
+
+
+def test_a_cluster_computes_elsewhere_and_only_inside_its_block(scheduler: str) -> None:
+    calls = [(k,) for k in range(20)]
+    with cluster(scheduler):
+        found = run_parallel(where, calls, desc="squares", jobs=1)
+        assert run_parallel(where, [], desc="nothing") == []
+    assert [square for square, _ in found] == [k * k for k in range(20)]
+    assert os.getpid() not in {process for _, process in found}
+    assert {process for _, process in run_parallel(where, calls, desc="squares", jobs=1)} == {os.getpid()}
+    with cluster(None):
+        assert run_parallel(where, [(3,)], desc="squares", jobs=1) == [(9, os.getpid())]
+
+
+def test_no_cluster_is_told_at_once() -> None:
+    with pytest.raises(DataError, match="no Dask scheduler answers"), cluster("tcp://127.0.0.1:9"):
+        pass
+    with distributed.LocalCluster(n_workers=0, dashboard_address=None, host="127.0.0.1") as empty:
+        address = empty.scheduler_address
+        with pytest.raises(DataError, match="has no workers"), cluster(address):
+            pass
+
+
+def die() -> None:
+    os._exit(1)
+
+
+def wait(started: str) -> None:
+    Path(started).touch()
+    time.sleep(60)
+
+
+@contextmanager
+def own_cluster(folder: Path, *, allowed_failures: int = 3) -> Iterator[tuple[str, subprocess.Popen, subprocess.Popen]]:
+    """A cluster as a user starts it: the address, and the processes of its scheduler and of its only worker."""
+    where = ["--scheduler-file", str(folder / "cluster.json")]
+    scheduler = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", *where]
+    worker = ["worker", "--no-dashboard", "--no-nanny", "--death-timeout", "60", *where]
+    environment = os.environ | {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": str(allowed_failures)}
+    environment["PYTHONPATH"] = str(Path(__file__).parent)  # where this file's functions are found
+    command = [sys.executable, "-m", "dask"]
+    with (
+        (folder / "log").open("w") as log,
+        subprocess.Popen(command + scheduler, env=environment, stderr=log) as first,
+        subprocess.Popen(command + worker, env=environment, stderr=log) as second,
+    ):
+        try:
+            until((folder / "cluster.json").exists)
+            address = json.loads((folder / "cluster.json").read_text())["address"]
+            with distributed.Client(address, set_as_default=False) as client:
+                client.wait_for_workers(1, timeout=60)
+            yield address, first, second
+        finally:
+            first.kill()
+            second.kill()
+
+
+def until(done: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if done():
+            return
+        time.sleep(0.1)
+    raise TimeoutError(done)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(
+    ("fault", "problem"),
+    [("worker", r"the cluster failed \(NoWorkerError"), ("scheduler", r"the cluster failed \(FutureCancelledError")],
+)
+def test_a_cluster_that_goes_is_told(fault: str, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "PATIENCE", 1.0)
+    started = tmp_path / "started"
+    with own_cluster(tmp_path) as (address, scheduler, worker):
+
+        def spoil() -> None:
+            until(started.exists)
+            (worker if fault == "worker" else scheduler).kill()
+
+        threading.Thread(target=spoil, daemon=True).start()
+        with pytest.raises(DataError, match=problem) as raised, cluster(address):
+            run_parallel(wait, [(str(started),)], desc="waiting")
+        assert "what had finished is kept" in str(raised.value)
+
+
+@pytest.mark.timeout(240)
+def test_a_call_that_kills_its_worker_is_told(tmp_path: Path) -> None:
+    with (
+        own_cluster(tmp_path, allowed_failures=0) as (address, _, _),
+        pytest.raises(DataError, match=r"the cluster failed \(KilledWorker"),
+        cluster(address),
+    ):
+        run_parallel(die, [()], desc="dying")
+
+
+@pytest.mark.timeout(240)
+def test_a_worker_that_goes_with_its_result_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "PATIENCE", 1.0)
+    with own_cluster(tmp_path) as (address, _, worker):
+
+        class Spoiling(queue.SimpleQueue):
+            def get(self, *arguments: Any, **keywords: Any) -> Any:
+                finished = super().get(*arguments, **keywords)
+                worker.kill()
+                worker.wait()
+                return finished
+
+        monkeypatch.setattr(parallel, "SimpleQueue", Spoiling)
+        with pytest.raises(DataError, match=r"the cluster failed \(NoWorkerError"), cluster(address):
+            run_parallel(where, [(3,)], desc="squares")
+
+
+@pytest.mark.timeout(240)
+def test_a_scheduler_that_goes_between_two_calls_is_told(tmp_path: Path) -> None:
+    with (
+        own_cluster(tmp_path) as (address, scheduler, _),
+        pytest.raises(DataError, match=r"the cluster failed \(ClosedClientError"),
+        cluster(address),
+    ):
+        assert run_parallel(len, [("four",)], desc="counting") == [4]
+        scheduler.kill()
+        client = parallel._CLUSTER.get()
+        until(lambda: client is not None and client.status == "closed")
+        run_parallel(len, [("four",)], desc="counting")
+
+
+def test_a_cluster_gives_the_same_store(
+    scheduler: str, tmp_path: Path, clip_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"not a video")
+    row = {"corpus": "BAUM-2", "subject": "BAUM-2/S001", "emotion": "happy", "source_label": "happy"}
+    row |= {"condition": "plain", "split_group": "BAUM-2/S001", "note": ""}
+    clips = pd.DataFrame([row | {"clip_id": f"BAUM-2/S001_{k}", "path": p} for k, p in enumerate([clip_path, broken])])
+    clips["path"] = clips["path"].astype(str)
+    stores = []
+    for name, address in (("here", None), ("there", scheduler)):
+        monkeypatch.setattr(paths, "PROCESSED", tmp_path / name)
+        with cluster(address):
+            stores.append(crop_store(clips, size=16, max_frames=12, jobs=1))
+    here, there = stores
+    assert here.key == there.key
+    assert (here.crops == there.crops).all()
+    assert (here.available == there.available).all()
+    pd.testing.assert_frame_equal(here.excluded, there.excluded)
+    assert there.excluded["reason"].str.contains("video").all()
+
+
+@pytest.mark.timeout(600)
+def test_several_rows_train_on_a_cluster(scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "PROCESSED", tmp_path)
+    smoke = get_profile("smoke")
+    with pytest.raises(ValueError, match="unknown experiment"):
+        stages.train_rows(["table6_mouth", "table9"], "sample", smoke)
+    with cluster(scheduler):
+        stages.preprocess("sample", smoke)
+        table = stages.train_rows(["table6_mouth", "table6_nose"], "sample", smoke, seeds=[0])
+    assert table["experiment"].to_list() == ["table6_mouth", "table6_nose"]
+    assert (table["problem"] == "").all()
+    assert table["key"].is_unique
+    made = sorted(each.name for each in (tmp_path / "runs").iterdir() if each.is_dir())
+    assert made == sorted(f"{row['experiment']}-{row['key']}" for row in table.to_dict("records"))
+    again = stages.train_rows(["table6_mouth"], "sample", smoke, seeds=[0])  # here, from what the cluster left
+    assert again["key"].to_list() == table["key"].to_list()[:1]
+
+
+def test_a_row_that_fails_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "PROCESSED", tmp_path)
+    monkeypatch.setattr(stages, "train_row", fails)
+    table = stages.train_rows(["table6_mouth", "table6_nose"], "sample", get_profile("smoke"))
+    assert table["problem"].to_list() == ["ValueError: too few people"] * 2
+
+
+def fails(*_: object, **__: object) -> None:
+    raise ValueError("too few people")

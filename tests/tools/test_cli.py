@@ -1,0 +1,179 @@
+"""The command `microx`: quick to start, strict about what it is asked, honest exit codes."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from notebook_factory import a_course, write_notebook
+
+from microx_utils import landmarks
+from microx_utils.course import outline
+from microx_utils.support import paths
+from microx_utils.tools import cli, doctor
+
+
+def test_help_and_names_need_no_heavy_package() -> None:
+    code = (
+        "import sys\nfrom microx_utils import cli\ncli.build_parser().format_help()\n"
+        "heavy = ('tensorflow', 'pandas', 'matplotlib', 'papermill', 'cv2', 'requests')\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=paths.ROOT)
+    assert outcome.stdout.strip() == "[]"
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.main(["--version"])
+    assert left.value.code == 0
+    assert capsys.readouterr().out.startswith("microx ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "required: COMMAND"),
+        (["figures", "--profile", "fast"], "invalid choice: 'fast'"),
+        (["figures", "--seed", "-1"], "-1 is too small"),
+        (["figures", "--sed", "1"], "unrecognized arguments"),
+        (["figures", "--jobs", "0"], "0 is too small"),
+        (["data", "render", "--jobs", "0"], "0 is too small"),
+        (["data"], "required: ACTION"),
+    ],
+)
+def test_bad_arguments(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.main(arguments)
+    assert left.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty checkout with a data folder, and a course of two notebooks."""
+    for name, folder in {"FIGURES": "figures", "BUILD": "build", "NOTEBOOKS": "notebooks", "SAMPLE": "sample"}.items():
+        (tmp_path / folder).mkdir()
+        monkeypatch.setattr(paths, name, tmp_path / folder)
+    (tmp_path / "sample" / "BAUM-2").mkdir()
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.setattr(outline, "load_course", lambda: a_course("00_a", "01_b"))
+    return tmp_path
+
+
+def test_missing_data_is_refused_with_a_remedy(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["figures", "--profile", "smoke", "--data", str(checkout / "BAUM")]) == 2
+    said = capsys.readouterr().err
+    assert "no such data folder" in said
+    assert "Traceback" not in said
+
+
+def test_unknown_notebook_is_refused(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["figures", "--profile", "smoke", "--only", "07"]) == 2
+    assert "choose from 00 (a), 01 (b)" in capsys.readouterr().err
+
+
+def test_missing_notebooks_are_refused(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["figures", "--profile", "smoke"]) == 2
+    assert "01_b.ipynb: the file is missing" in capsys.readouterr().err
+
+
+def test_figures_runs_reports_and_fails_honestly(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_notebook(checkout / "notebooks" / "00_a.ipynb", "1 / 0")
+    write_notebook(checkout / "notebooks" / "01_b.ipynb", "1")
+    assert cli.main(["figures", "--profile", "smoke"]) == 1
+    out, err = capsys.readouterr()
+    assert "Running 2 notebooks: profile smoke, data sample" in out
+    assert "1 of 2 notebooks ran" in out
+    assert "00_a, cell 3:" in err
+    assert "ZeroDivisionError" in err
+    assert (checkout / "figures" / "runs" / "smoke-sample" / "README.md").is_file()
+    assert cli.main(["figures", "--profile", "smoke", "--only", "b"]) == 0
+    assert cli.main(["gallery", "--profile", "smoke"]) == 0
+    assert "up to date" in capsys.readouterr().out
+
+
+def test_reference_gallery_wants_the_readme_s_markers(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (checkout / "README.md").write_text("# Without markers\n", encoding="utf-8")
+    assert cli.main(["gallery"]) == 2
+    assert "markers" in capsys.readouterr().err
+
+
+def test_doctor_exit_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(doctor, "examine", lambda: [doctor.Check("a", doctor.OK, "here")])
+    assert cli.main(["doctor"]) == 0
+    monkeypatch.setattr(doctor, "examine", lambda: [doctor.Check("a", doctor.MISSING, "gone", "Fetch it.")])
+    assert cli.main(["doctor"]) == 1
+    assert "Fetch it." in capsys.readouterr().out
+
+
+def test_render_passes_folder_and_jobs_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from microx_utils.faces import sample
+
+    calls: list[tuple[Path, int | None]] = []
+    monkeypatch.setattr(sample, "make_sample", lambda folder, *, jobs=None: calls.append((folder, jobs)))
+    assert cli.main(["data", "render", str(tmp_path), "--jobs", "2"]) == 0
+    assert cli.main(["data", "render"]) == 0
+    assert calls == [(tmp_path, 2), (paths.SAMPLE, None)]
+
+
+def test_data_may_be_repeated() -> None:
+    parser = cli.build_parser()
+    assert parser.parse_args(["figures"]).data == "sample"
+    given = ["figures", "--data", "BAUM-1a=/a", "--data", "BAUM-2=/b"]
+    assert parser.parse_args(given).data == "BAUM-1a=/a,BAUM-2=/b"
+    assert parser.parse_args(given).data == "BAUM-1a=/a,BAUM-2=/b"  # nothing is kept from one parsing to the next
+
+
+def test_preprocess_lists_what_it_leaves_out(
+    tmp_path: Path, clip_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(paths, "PROCESSED", tmp_path / "processed")
+    for name in ("happy_plain_1", "sad_plain_1", "fear_plain_1"):
+        (tmp_path / "raw" / "own" / "kim").mkdir(parents=True, exist_ok=True)
+        shutil.copy(clip_path, tmp_path / "raw" / "own" / "kim" / f"{name}.mp4")
+    actor = tmp_path / "raw" / "RAVDESS" / "Actor_01"
+    actor.mkdir(parents=True)
+    shutil.copy(clip_path, actor / "01-01-03-01-01-01-01.mp4")
+    (actor / "01-01-04-01-01-01-01.mp4").write_bytes(b"not a video at all, and long enough to look at")
+    monkeypatch.setattr(paths, "DATA", tmp_path)
+    assert cli.main(["preprocess", "--profile", "smoke", "--data", "ravdess", "--data", "own", "--jobs", "1"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"clips: 1 clips of 1 people, 40 frames; store [0-9a-f]{16}", said)
+    assert re.search(r"left out: 1 x can't be opened as a video.*01-01-04-01-01-01-01\.mp4", said)
+    assert re.search(r"own: 3 clips of 1 people, 120 frames", said)
+
+
+@pytest.mark.parametrize("command", [["preprocess"], ["figures", "--only", "00"], ["train", "table6_mouth"]])
+def test_landmarks_that_cannot_be_had_are_told_at_once(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MICROX_LANDMARKS", "openface")
+    monkeypatch.setattr(paths, "PROCESSED", tmp_path)
+    monkeypatch.setattr("microx_utils.trackers.openface.find_program", lambda: None)
+    assert cli.main([*command, "--profile", "smoke"]) == 2
+    said = capsys.readouterr()
+    assert "landmark tracker openface: no OpenFace found here" in said.err
+    assert "microx landmarks import" in said.err
+    assert "finding landmarks" not in said.err
+    assert "Running" not in said.out
+    assert not list(tmp_path.iterdir())
+
+
+def test_train_refuses_an_unknown_row_and_an_absent_cluster(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", "table9", "--profile", "smoke"]) == 2
+    assert "experiments.toml has no row ['table9']" in capsys.readouterr().err
+    assert cli.main(["train", "table6_mouth", "--profile", "smoke", "--scheduler", "tcp://127.0.0.1:9"]) == 2
+    assert "no Dask scheduler answers" in capsys.readouterr().err
+
+
+def test_landmarks_option_reaches_the_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MICROX_LANDMARKS", "mesh")  # so that it is put back
+    with pytest.raises(SystemExit):
+        cli.main(["figures", "--landmarks", "clm"])
+    monkeypatch.setattr("microx_utils.trackers.openface.find_program", lambda: ["FeatureExtraction"])
+    monkeypatch.setattr(cli, "preprocess_command", lambda _: ["mesh", "openface"].index(landmarks.chosen_tracker()))
+    assert cli.main(["preprocess"]) == 0
+    assert cli.main(["preprocess", "--landmarks", "openface"]) == 1
