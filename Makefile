@@ -5,6 +5,7 @@ PROFILE ?= class
 ONLY ?=
 DATA ?= sample
 JOBS ?=
+UPGRADE ?=
 # An interpreter of your choice to make .venv with, for instance `make test PYTHON=/opt/python3.12/bin/python3`
 PYTHON ?=
 
@@ -19,7 +20,7 @@ help:
 	@echo "make test      lint, types, tests, and every notebook in the smoke profile"
 	@echo "make doctor    what this machine has and lacks"
 	@echo "make data      render whatever is missing of the sample (it ships with the repository)"
-	@echo "make lock      resolve requirements.txt anew from pyproject.toml"
+	@echo "make lock      bring requirements.txt in line with pyproject.toml; UPGRADE=1 takes the newest versions"
 	@echo "make clean     remove caches, executed notebooks and .venv; keep data/raw and figures"
 
 figures: $(READY)
@@ -29,6 +30,8 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/deptry .
+	$(BIN)/deptry tests --exclude "^$$" --ignore DEP002,DEP004
 	$(BIN)/python -m pytest
 
 doctor: $(READY)
@@ -62,12 +65,14 @@ $(READY): requirements.txt pyproject.toml $(STALE)
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
 	@echo "$(CURDIR)" > $@
 
-# The header of requirements.txt stays; below it comes what uv resolves for every Python and system at once.
+# The header of requirements.txt stays; below it comes what uv resolves for every Python and system at once. Versions
+# pinned already are kept where they fit, so that a new package changes no other; UPGRADE=1 renews them all.
 lock:
 	@mkdir -p build
 	@test -x build/lock/bin/uv || { python3 -m venv build/lock && build/lock/bin/python -m pip install --quiet uv; }
+	@cp requirements.txt build/lock/resolved.txt
 	@build/lock/bin/uv pip compile --universal --python-version 3.11 --fork-strategy fewest --extra dev \
-	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade --quiet \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) --quiet \
 	  pyproject.toml --output-file build/lock/resolved.txt
 	@{ sed -n '/^#/p' requirements.txt; cat build/lock/resolved.txt; } > build/lock/requirements.txt
 	@mv build/lock/requirements.txt requirements.txt
