@@ -30,6 +30,7 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/deptry .
 	$(BIN)/deptry tests --exclude "^$$" --ignore DEP002,DEP004
 	$(BIN)/python -m pytest
@@ -79,5 +80,5 @@ lock:
 	@echo "requirements.txt is new; run make test before committing it"
 
 clean:
-	rm -rf $(VENV) build data/processed figures/runs .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) build data/processed figures/runs .*_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
