@@ -1,0 +1,15 @@
+"""Versions that are written in several files agree."""
+
+import re
+
+from microx_utils import paths
+
+
+def read(name: str) -> str:
+    return (paths.ROOT / name).read_text(encoding="utf-8")
+
+
+def test_hooks_use_the_pinned_versions() -> None:
+    pinned = dict(re.findall(r"^([\w-]+)==(\S+)", read("requirements.txt"), re.MULTILINE))
+    hooks = dict(re.findall(r"repo: \S+/(\S+)\n +rev: v?(\S+)", read(".pre-commit-config.yaml")))
+    assert hooks == {"nbstripout": pinned["nbstripout"], "ruff-pre-commit": pinned["ruff"]}
