@@ -1,1 +1,42 @@
-"""MicroX: facial components in video, one ConvLSTM block each, seven labelled expressions."""
+"""MicroX: facial components in video, one ConvLSTM block each, seven labelled expressions.
+
+The pipeline's modules stand beside this file, in this order: labels, video, landmarks, components, crops, segments,
+experiments, batches, models, training, evaluation. What is not pipeline has a folder whose name says what it is. The
+names that a learner needs can be imported from here; each loads its module when it is first used.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "EMOTIONS": "labels",
+    "COMPONENTS": "components",
+    "load_clips": "corpora",
+    "read_frames": "video",
+    "clip_landmarks": "landmarks",
+    "landmark_array": "landmarks",
+    "crop_components": "components",
+    "crop_store": "crops",
+    "make_segments": "segments",
+    "split_segments": "segments",
+    "load_experiment": "experiments",
+    "build_published": "models",
+    "build_compact": "models",
+    "train": "training",
+    "predict": "training",
+    "summary": "evaluation",
+    "confusion": "evaluation",
+    "bootstrap_interval": "evaluation",
+}
+
+__all__ = list(_HOMES)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -34,7 +34,7 @@ from microx_utils.support.errors import DataError
 from microx_utils.support.parallel import run_parallel
 from microx_utils.video import iter_frames, video_key
 
-STORE_VERSION = 1
+STORE_VERSION = 2
 """Raise when the crops of the same video would come out differently, so that old caches are not taken for new."""
 
 

@@ -49,7 +49,11 @@ def calls(notebook: nbformat.NotebookNode, name: str) -> Iterator[ast.Call]:
     """Yield every call of a function or method of that name."""
     for _, tree in code_cells(notebook):
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and name in (getattr(node.func, "id", ""), getattr(node.func, "attr", "")):
+            if (
+                isinstance(node, ast.Call)
+                and ast.unparse(node.func) != "plt.show"
+                and name in (getattr(node.func, "id", ""), getattr(node.func, "attr", ""))
+            ):
                 yield node
 
 
@@ -83,9 +87,9 @@ def unwritten(notebook: nbformat.NotebookNode, ids: Iterable[str]) -> set[str]:
     return {name for name in ids if name not in written and not any(pattern.fullmatch(name) for pattern in made)}
 
 
-def first_arguments(notebook: nbformat.NotebookNode, name: str) -> tuple[set[str], bool]:
-    """Return the literal first arguments of a function's calls, and whether all calls have one."""
-    given = [call.args[0] if call.args else None for call in calls(notebook, name)]
+def literal_arguments(notebook: nbformat.NotebookNode, name: str, *, position: int = 0) -> tuple[set[str], bool]:
+    """Return a function's literal arguments at a position, and whether all calls have one there."""
+    given = [call.args[position] if len(call.args) > position else None for call in calls(notebook, name)]
     literal = {arg.value for arg in given if isinstance(arg, ast.Constant) and isinstance(arg.value, str)}
     return literal, all(isinstance(arg, ast.Constant) for arg in given)
 
@@ -132,7 +136,7 @@ def test_opening(entry: Notebook, notebook: nbformat.NotebookNode) -> None:
 def test_lesson_is_opened_right_after_the_parameters(entry: Notebook, notebook: nbformat.NotebookNode) -> None:
     codes = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert "parameters" in codes[0].metadata.get("tags", [])
-    assert f'course.open_lesson("{entry.id}", profile=profile, data=data, seed=seed)' in codes[1].source
+    assert f'open_lesson("{entry.id}", profile=profile, data=data, seed=seed)' in codes[1].source
 
 
 def test_closing(entry: Notebook, notebook: nbformat.NotebookNode) -> None:
@@ -162,16 +166,16 @@ def test_markdown_pictures_have_alt_text(notebook: nbformat.NotebookNode) -> Non
 
 
 def test_every_saved_figure_is_described_and_declared(entry: Notebook, notebook: nbformat.NotebookNode) -> None:
-    for call in calls(notebook, "save_figure"):
+    for call in calls(notebook, "show"):
         assert "alt" in [keyword.arg for keyword in call.keywords], f"line {call.lineno}: {ast.unparse(call)[:80]}"
-    saved, complete = first_arguments(notebook, "save_figure")
+    saved, complete = literal_arguments(notebook, "show", position=1)
     assert saved <= set(entry.figures), "declare them in course.toml"
     missing = set(entry.figures) - saved
     assert not (missing if complete else unwritten(notebook, missing)), "declared in course.toml, and not saved"
 
 
 def test_every_recorded_claim_is_declared(entry: Notebook, notebook: nbformat.NotebookNode) -> None:
-    recorded, complete = first_arguments(notebook, "record_claim")
+    recorded, complete = literal_arguments(notebook, "record_claim")
     assert recorded <= set(entry.claims), "declare them in course.toml"
     missing = set(entry.claims) - recorded
     assert not (missing if complete else unwritten(notebook, missing)), "declared in course.toml, and not recorded"

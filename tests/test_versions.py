@@ -3,7 +3,7 @@
 import re
 import tomllib
 
-from microx_utils import paths
+from microx_utils.support import paths
 
 
 def read(name: str) -> str:

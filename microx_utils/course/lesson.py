@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.getipython import get_ipython
+from IPython.display import Image, display
 
 from microx_utils.components import Style
 from microx_utils.corpora import data_sources, resolve_data
@@ -82,10 +83,10 @@ class Lesson:
         """The seeds to train with where two networks are compared: the lesson's and, in larger profiles, the next."""
         return range(self.seed, self.seed + self.profile.seeds)
 
-    def save_figure(
+    def show(
         self,
+        fig: Any,
         id: str,
-        fig: Any = None,
         *,
         alt: str,
         caption: str = "",
@@ -93,14 +94,14 @@ class Lesson:
         made_from: Any = None,
         **parameters: Any,
     ) -> Path:
-        """Write a figure as PNG and its row in manifest.json; return the PNG's path. Shows nothing.
+        """Save a figure as PNG with its row in manifest.json, show it below the cell, close it; return the PNG's path.
 
         Parameters
         ----------
+        fig
+            A matplotlib Figure, or anything with one as `.figure` (an Axes, a seaborn grid).
         id
             "figure_01" to "figure_17" for the paper's, "extra_<topic>" for others; declared in course.toml.
-        fig
-            A matplotlib Figure, or anything with one as `.figure` (an Axes, a seaborn grid); default the current one.
         alt
             What the picture shows, for readers who can't see it: at least 20 characters.
         caption
@@ -117,7 +118,7 @@ class Lesson:
         Raises
         ------
         ValueError
-            The id is not declared for this notebook, the alt text is too short, or there is no figure.
+            The id is not declared for this notebook, the alt text is too short, or `fig` is no figure.
         """
         if id not in self.entry.figures:
             raise ValueError(
@@ -131,7 +132,13 @@ class Lesson:
             "parameters": parameters,
             **self._origin(made_from),
         }
-        return records.record_figure(self.folder, id, _as_figure(fig), row)
+        from matplotlib import pyplot  # slow to import
+
+        figure = _as_figure(fig)
+        path = records.record_figure(self.folder, id, figure, row)
+        display(Image(filename=path, width=round(96 * figure.get_figwidth()), alt=alt))
+        pyplot.close(figure)  # or the notebook would show it a second time
+        return path
 
     def record_claim(
         self,
@@ -160,7 +167,7 @@ class Lesson:
         data
             What was measured, if not simply the notebook's data set, for instance "sample, own recordings".
         made_from
-            As for `save_figure`.
+            As for `show`.
 
         Raises
         ------
@@ -219,14 +226,9 @@ def _figure_title(name: str) -> str:
 
 
 def _as_figure(fig: Any) -> "Figure":
-    """Return the Figure meant: itself, that of an Axes or a seaborn grid, or the current one."""
-    from matplotlib import pyplot
+    """Return the Figure meant: itself, or that of an Axes or a seaborn grid."""
     from matplotlib.figure import Figure
 
-    if fig is None:
-        if not pyplot.get_fignums():
-            raise ValueError("there is no open figure; draw one in this cell, or pass it as `fig`")
-        return pyplot.gcf()
     found = fig if isinstance(fig, Figure) else getattr(fig, "figure", None)
     if not isinstance(found, Figure):
         raise ValueError(f"fig is a {type(fig).__name__}; give a matplotlib Figure, or an Axes")

@@ -1,7 +1,6 @@
 """Executed notebooks for readers: tidy outputs, and one HTML page each whose pictures carry their alt text."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 import nbformat
@@ -10,8 +9,6 @@ from nbconvert import HTMLExporter
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 
 from microx_utils.support import cache
-
-SAVED_FIGURE = re.compile(r"""save_figure\(\s*["'](\w+)["']""")
 
 TENSORFLOW_LOG = re.compile(
     r"^(WARNING: All log messages before absl|[IWE]\d{4} \d\d:|To enable the following instr).*\n", re.M
@@ -42,21 +39,9 @@ PAGE = """
 """nbconvert's own page leaves alt text out."""
 
 
-def describe_images(notebook: nbformat.NotebookNode, alts: Mapping[str, str]) -> None:
-    """Give the pictures that cells show the alt text they saved them with, in order, for the HTML page."""
-    for cell in notebook.cells:
-        if cell.cell_type != "code":
-            continue
-        texts = iter(SAVED_FIGURE.findall(cell.source))
-        for output in cell.outputs:
-            if "image/png" in output.get("data", {}) and (figure := next(texts, "")) in alts:
-                output.metadata.setdefault("image/png", {})["alt"] = alts[figure]
-
-
-def save_html(executed: Path, page: Path, *, alts: Mapping[str, str]) -> None:
+def save_html(executed: Path, page: Path) -> None:
     """Write an executed notebook as one HTML page that needs no other file."""
     notebook = nbformat.read(executed, as_version=4)
-    describe_images(notebook, alts)
     exporter = HTMLExporter(extra_loaders=[DictLoader({"page.html.j2": PAGE})], template_file="page.html.j2")
     text, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": executed.stem}})
     with cache.atomic_file(page) as temporary:

@@ -288,7 +288,6 @@ def run_course(
 
     folder = build / "notebooks" / records.run_name(profile, where, seed)
     folder.mkdir(parents=True, exist_ok=True)
-    out = records.output_folder(profile, where, seed)
     speaking = threading.Lock()
 
     def run(entry: Notebook) -> Result:
@@ -306,8 +305,7 @@ def run_course(
         if executed.exists() and executed.stat().st_mtime_ns != before:  # written by this run
             page = executed.with_suffix(".html")
             try:
-                alts = {figure: row["alt"] for figure, row in records.read_figures(out).items()}
-                save_html(executed, page, alts=alts)
+                save_html(executed, page)
             except Exception as error:  # noqa: BLE001 - whatever it was, the other notebooks have to run
                 page.unlink(missing_ok=True)  # or an earlier run's page would be taken for this one's
                 what = f"its page could not be made: {type(error).__name__}: {error}"

@@ -25,7 +25,6 @@ from microx_utils.plots.style import (
     new_axes,
     write_head,
 )
-from microx_utils.trackers.quality import HIGH_JITTER, LOW_CONFIDENCE, LOW_FOUND
 
 FLAGGED_COLOUR = "#b2182b"
 
@@ -127,30 +126,38 @@ def draw_landmark_errors(
 
 
 def draw_clip_quality(
-    quality: pd.DataFrame, *, title: str = "What was recorded, and how well it is followed", caption: str = ""
+    quality: pd.DataFrame,
+    *,
+    limits: Mapping[str, tuple[float, float]],
+    title: str = "What was recorded, and how well it is followed",
+    caption: str = "",
 ) -> Figure:
-    """Draw histograms of a report of `landmark_quality.clip_quality`; red where a clip is named among the worst."""
+    """Draw histograms of a report of `trackers.quality.clip_quality`; red where a clip is outside the limits.
+
+    `limits` are the lowest and highest good value by column, as in `trackers.quality.LIMITS`.
+    """
     panels = (
-        (100 * quality["found"], "face found, % of a clip's frames", (100 * LOW_FOUND, np.inf), (0, 100)),
-        (quality["confidence"], "confidence, median of a clip", (LOW_CONFIDENCE, np.inf), (0, 1)),
-        (quality["jitter"], "jitter, % of eye distance a frame", (-np.inf, HIGH_JITTER), None),
-        (quality["stored_fps"], "stored frames a second", None, None),
-        (quality["seconds"], "seconds", None, None),
-        (quality["eye_distance"], "outer eye corners apart, px", None, None),
+        ("found", "face found, % of a clip's frames", (0, 100)),
+        ("confidence", "confidence, median of a clip", (0, 1)),
+        ("jitter", "jitter, % of eye distance a frame", None),
+        ("stored_fps", "stored frames a second", None),
+        ("seconds", "seconds", None),
+        ("eye_distance", "outer eye corners apart, px", None),
     )
     figure, grid = plt.subplots(2, 3, figsize=(WIDTH, 3.9), layout="constrained")
-    for ax, (column, label, limits, whole) in zip(grid.flat, panels, strict=True):
-        values = column.dropna().to_numpy(float)
+    for ax, (column, label, whole) in zip(grid.flat, panels, strict=True):
+        scale = 100 if column == "found" else 1
+        values = scale * quality[column].dropna().to_numpy(float)
         ax.set_xlabel(label, fontsize=8)
         if not len(values):
             ax.text(0.5, 0.5, "nothing to measure", transform=ax.transAxes, ha="center", color=MUTED)
             continue
         ax.grid(axis="y")
-        low, high = limits or (-np.inf, np.inf)
-        good = (values >= low) & (values <= high)
+        low, high = limits.get(column, (-np.inf, np.inf))
+        good = (values >= scale * low) & (values <= scale * high)
         parts, colours = [values[good], values[~good]], [HELD_OUT_COLOUR, FLAGGED_COLOUR]
         ax.hist(parts, bins=20, range=whole, stacked=True, color=colours, edgecolor="white", linewidth=0.6)
-        if limits:
+        if column in limits:
             flagged = f"{(~good).sum()} of {len(values)} flagged"
             ax.set_title(flagged, fontsize=7.5, fontweight="normal", loc="right")
     for ax in grid[:, 0]:

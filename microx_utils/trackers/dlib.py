@@ -32,7 +32,7 @@ from microx_utils.landmarks import POINTS, TrackedFace, track_frames
 from microx_utils.support.errors import DataError
 from microx_utils.trackers.blazeface import sigmoid
 
-VERSION = 1
+VERSION = 2
 """Raise the number when a change moves landmarks: cached tables of older versions are then not used."""
 
 WEIGHTS = "shape_predictor_68_face_landmarks.dat"

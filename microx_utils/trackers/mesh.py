@@ -18,7 +18,7 @@ import pandas as pd
 from microx_utils.landmarks import POINTS, TrackedFace, track_frames
 from microx_utils.trackers.blazeface import Detection, FaceDetector, Network, sigmoid, weights_version
 
-VERSION = 1
+VERSION = 2
 """Raise the number when a change moves landmarks: cached tables of older versions are then not used."""
 
 

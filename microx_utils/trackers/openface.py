@@ -31,7 +31,7 @@ from microx_utils.support.errors import DataError, problem_of
 from microx_utils.trackers.openface_program import HOW_TO_GET, Program, find_program, start
 from microx_utils.video import FPS, iter_frames, probe_video, split_path, stored_frames, write_video
 
-VERSION = 1
+VERSION = 2
 """Raise the number when a change moves landmarks: cached tables of older versions are then not used."""
 
 

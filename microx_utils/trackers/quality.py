@@ -34,6 +34,8 @@ HIGH_JITTER = 2.0
 """% of the eye distance a frame: about three times the most restless clip of the rendered sample (0.7)."""
 SHORT = 10
 """Frames at 30 fps: the length of a segment; a shorter clip is made one only by repeating frames."""
+LIMITS = {"found": (LOW_FOUND, np.inf), "confidence": (LOW_CONFIDENCE, np.inf), "jitter": (-np.inf, HIGH_JITTER)}
+"""Lowest and highest good value of a column of the report."""
 
 
 _INSTALL = {

@@ -162,10 +162,16 @@ def test_open_lesson_takes_a_relative_folder(rendered: Path, monkeypatch: pytest
 
 
 def test_figure_and_its_row(lesson: Lesson) -> None:
-    _, axes = pyplot.subplots()
+    figure, axes = pyplot.subplots()
     axes.plot([1, 2, 3])
-    path = lesson.save_figure(
-        "figure_09", alt=ALT, caption="Two\n lines.", made_from=["a", 1], clips=np.int64(7), edges=(0.5, np.float32(1))
+    path = lesson.show(
+        figure,
+        "figure_09",
+        alt=ALT,
+        caption="Two\n lines.",
+        made_from=["a", 1],
+        clips=np.int64(7),
+        edges=(0.5, np.float32(1)),
     )
     row = records.read_figures(lesson.folder)["figure_09"]
     assert path == lesson.folder / row["file"]
@@ -186,35 +192,31 @@ def test_equal_figures_give_equal_bytes(lesson: Lesson) -> None:
     for _ in range(2):
         figure, axes = pyplot.subplots()
         axes.plot([1, 2, 3])
-        written.append(lesson.save_figure("figure_09", figure, alt=ALT).read_bytes())
-        pyplot.close(figure)
+        written.append(lesson.show(figure, "figure_09", alt=ALT).read_bytes())
+        assert not pyplot.get_fignums(), "shown, so closed"
     assert written[0] == written[1]
     assert b"Software" not in written[0]
 
 
 def test_an_axes_stands_for_its_figure(lesson: Lesson) -> None:
     _, axes = pyplot.subplots()
-    assert lesson.save_figure("figure_10", axes, alt=ALT).is_file()
+    assert lesson.show(axes, "figure_10", alt=ALT).is_file()
 
 
 @pytest.mark.parametrize("alt", ["", "Figure 9", "a" * 19, "short" + " " * 30 + "text"])
 def test_alt_text_must_describe(lesson: Lesson, alt: str) -> None:
-    pyplot.figure()
     with pytest.raises(ValueError, match="at least 20 characters"):
-        lesson.save_figure("figure_09", alt=alt)
+        lesson.show(pyplot.figure(), "figure_09", alt=alt)
     assert not (lesson.folder / "figure_09.png").exists()
 
 
-def test_save_figure_refuses(lesson: Lesson) -> None:
+def test_show_refuses(lesson: Lesson) -> None:
     with pytest.raises(ValueError, match=r"'figure_01' is not declared for 06_evaluation .*figure_09"):
-        lesson.save_figure("figure_01", alt=ALT)
-    with pytest.raises(ValueError, match="no open figure"):
-        lesson.save_figure("figure_09", alt=ALT)
+        lesson.show(pyplot.figure(), "figure_01", alt=ALT)
     with pytest.raises(ValueError, match="fig is a str"):
-        lesson.save_figure("figure_09", "line", alt=ALT)
-    pyplot.figure()
+        lesson.show("line", "figure_09", alt=ALT)
     with pytest.raises(TypeError, match="can't be recorded"):
-        lesson.save_figure("figure_09", alt=ALT, model=object())
+        lesson.show(pyplot.figure(), "figure_09", alt=ALT, model=object())
 
 
 def test_claims_round_trip(lesson: Lesson) -> None:

@@ -124,11 +124,11 @@ WRITER = """
 import sys
 from pathlib import Path
 from test_records import ROW, drawing
-from microx_utils import figures
+from microx_utils.course import records
 folder, start = Path(sys.argv[1]), int(sys.argv[2])
 for number in range(start, start + 3):
-    figures.record_figure(folder, f"extra_{number}", drawing(), ROW)
-    figures.record_claim(folder, f"claim_{number}", {"ours": number})
+    records.record_figure(folder, f"extra_{number}", drawing(), ROW)
+    records.record_claim(folder, f"claim_{number}", {"ours": number})
 """
 
 
@@ -146,14 +146,14 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from test_records import ROW, drawing
-from microx_utils import figures
+from microx_utils.course import records
 
 class Half:
     def savefig(self, path, **options):
         Path(path).write_bytes(b"half a picture")
         os.kill(os.getpid(), signal.SIGKILL)
 
-figures.record_figure(Path(sys.argv[1]), "figure_09", Half(), ROW | {"caption": "new"})
+records.record_figure(Path(sys.argv[1]), "figure_09", Half(), ROW | {"caption": "new"})
 """
 
 

@@ -17,7 +17,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from notebook_factory import GIVEN, GOOD, a_course, write_notebook
 
-from microx_utils.course.notebook_html import describe_images, save_html, tidy_outputs
+from microx_utils.course.notebook_html import save_html, tidy_outputs
 from microx_utils.course.outline import Course
 from microx_utils.course.runner import (
     NotebookError,
@@ -318,23 +318,14 @@ def test_progress_bars_keep_their_last_state_and_start_up_logs_go() -> None:
     assert [output.text for output in notebook.cells[1].outputs] == ["clips: 100%\n", "I3\n"]
 
 
-def test_pictures_get_their_alt_text_in_order() -> None:
-    picture = new_output("display_data", data={"image/png": "AAAA"})
-    cell = new_code_cell(
-        "save_figure('figure_07', alt=x)\nlesson.save_figure(\n  \"figure_08\", alt=y)",
-        outputs=[picture, new_output("stream", text="x"), json.loads(json.dumps(picture))],
-    )
-    notebook = nbformat.from_dict(new_notebook(cells=[cell]))
-    describe_images(notebook, {"figure_07": "seven", "figure_08": "eight"})
-    images = [output.metadata for output in notebook.cells[0].outputs if output.output_type == "display_data"]
-    assert [image["image/png"]["alt"] for image in images] == ["seven", "eight"]
-
-
 def test_html_page_carries_the_alt_text(tmp_path: Path) -> None:
     pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="  # 1 px
-    cell = new_code_cell("save_figure('figure_07')", outputs=[new_output("display_data", data={"image/png": pixel})])
+    picture = new_output(
+        "display_data", data={"image/png": pixel}, metadata={"image/png": {"alt": "Two rising lines."}}
+    )
+    cell = new_code_cell("lesson.show(fig, 'figure_07', alt='Two rising lines.')", outputs=[picture])
     nbformat.write(new_notebook(cells=[cell]), tmp_path / "a.ipynb")
-    save_html(tmp_path / "a.ipynb", tmp_path / "a.html", alts={"figure_07": "Two rising lines."})
+    save_html(tmp_path / "a.ipynb", tmp_path / "a.html")
     assert 'alt="Two rising lines."' in (tmp_path / "a.html").read_text(encoding="utf-8")
 
 
@@ -342,7 +333,7 @@ RUNNER = """
 import sys
 from pathlib import Path
 from notebook_factory import a_course
-from microx_utils.run_notebooks import run_course
+from microx_utils.course.runner import run_course
 folder = Path(sys.argv[1])
 results = run_course(a_course("00_a"), profile="smoke", data=str(folder / "people"), notebooks=folder / "n",
                      build=folder / "build")

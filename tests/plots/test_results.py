@@ -17,6 +17,7 @@ from microx_utils.course import paper
 from microx_utils.evaluation import PROBABILITIES
 from microx_utils.labels import EMOTIONS
 from microx_utils.plots import data, results, style
+from microx_utils.trackers.quality import LIMITS
 
 CAPTION = style.caption_data(data="rendered sample", split="subject", n=392, clips=98, subjects=14)
 
@@ -287,7 +288,7 @@ def test_clip_quality_flags_what_is_below_the_limits():
             "eye_distance": [40.0, 41.0, 39.0, np.nan],
         }
     )
-    figure = drawn(data.draw_clip_quality(quality, caption=CAPTION))
+    figure = drawn(data.draw_clip_quality(quality, limits=LIMITS, caption=CAPTION))
     said = [ax.get_title(loc="right") for ax in figure.axes]
     assert said == ["1 of 3 flagged"] * 3 + [""] * 3
     for ax, flagged in zip(figure.axes, (1, 1, 1, 0, 0, 0), strict=True):
@@ -299,5 +300,5 @@ def test_clip_quality_flags_what_is_below_the_limits():
 
 def test_clip_quality_of_unreadable_clips_draws_empty_panels():
     nothing = pd.DataFrame({name: [np.nan] for name in ("found", "confidence", "jitter", "stored_fps", "seconds")})
-    figure = drawn(data.draw_clip_quality(nothing.assign(eye_distance=np.nan), caption=CAPTION))
+    figure = drawn(data.draw_clip_quality(nothing.assign(eye_distance=np.nan), limits=LIMITS, caption=CAPTION))
     assert all(ax.texts[0].get_text() == "nothing to measure" for ax in figure.axes)
