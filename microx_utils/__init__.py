@@ -29,7 +29,7 @@ _HOMES = {
     "bootstrap_interval": "evaluation",
 }
 
-__all__ = list(_HOMES)  # noqa: PLE0605
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

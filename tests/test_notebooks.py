@@ -46,14 +46,10 @@ def code_cells(notebook: nbformat.NotebookNode) -> Iterator[tuple[str, ast.Modul
 
 
 def calls(notebook: nbformat.NotebookNode, name: str) -> Iterator[ast.Call]:
-    """Yield every call of a function or method of that name."""
+    """Yield every call of a function of that name, or of the lesson's method."""
     for _, tree in code_cells(notebook):
         for node in ast.walk(tree):
-            if (
-                isinstance(node, ast.Call)
-                and ast.unparse(node.func) != "plt.show"
-                and name in (getattr(node.func, "id", ""), getattr(node.func, "attr", ""))
-            ):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in (name, f"lesson.{name}"):
                 yield node
 
 
