@@ -1,11 +1,10 @@
-"""Executed notebooks for readers: tidy outputs, and one HTML page each whose pictures carry their alt text."""
+"""Executed notebooks for readers: tidy outputs, and one HTML page per notebook, with alt text for its pictures."""
 
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import nbformat
-from jinja2 import DictLoader
 from nbconvert import HTMLExporter
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 
@@ -20,7 +19,7 @@ TENSORFLOW_LOG = re.compile(
 
 
 def tidy_outputs(notebook: nbformat.NotebookNode) -> None:
-    """Keep of each progress bar its last state, and drop TensorFlow's start-up messages."""
+    """Reduce each progress bar to its last state, and drop TensorFlow's start-up messages."""
     CoalesceStreamsPreprocessor().preprocess(notebook, {})
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -30,20 +29,8 @@ def tidy_outputs(notebook: nbformat.NotebookNode) -> None:
             cell.outputs = [output for output in cell.outputs if output.get("text") != ""]
 
 
-PAGE = """
-{%- extends "index.html.j2" -%}
-{%- block data_png -%}
-<div class="jp-RenderedImage jp-OutputArea-output">
-<img src="data:image/png;base64,{{ output.data["image/png"] | escape_html }}"
-{%- set alt = output | get_metadata("alt", "image/png") %}{% if alt %} alt="{{ alt | escape_html }}"{% endif %}>
-</div>
-{%- endblock data_png -%}
-"""
-"""nbconvert's own page leaves alt text out."""
-
-
 def describe_images(notebook: nbformat.NotebookNode, alts: Mapping[str, str]) -> None:
-    """Give the pictures that cells show the alt text they saved them with, in order, for the HTML page."""
+    """Give each displayed picture the alt text its cell saved it with (`alts`: by figure), matched in order."""
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
@@ -54,10 +41,10 @@ def describe_images(notebook: nbformat.NotebookNode, alts: Mapping[str, str]) ->
 
 
 def save_html(executed: Path, page: Path, *, alts: Mapping[str, str]) -> None:
-    """Write an executed notebook as one HTML page that needs no other file."""
+    """Write an executed notebook as a single HTML file with embedded pictures."""
     notebook = nbformat.read(executed, as_version=4)
     describe_images(notebook, alts)
-    exporter = HTMLExporter(extra_loaders=[DictLoader({"page.html.j2": PAGE})], template_file="page.html.j2")
+    exporter = HTMLExporter(template_name="classic")  # the default template drops alt text
     text, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": executed.stem}})
     with cache.atomic_file(page) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -335,7 +335,10 @@ def test_html_page_carries_the_alt_text(tmp_path: Path) -> None:
     cell = new_code_cell("save_figure('figure_07')", outputs=[new_output("display_data", data={"image/png": pixel})])
     nbformat.write(new_notebook(cells=[cell]), tmp_path / "a.ipynb")
     save_html(tmp_path / "a.ipynb", tmp_path / "a.html", alts={"figure_07": "Two rising lines."})
-    assert 'alt="Two rising lines."' in (tmp_path / "a.html").read_text(encoding="utf-8")
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert 'alt="Two rising lines."' in page
+    assert f"data:image/png;base64,{pixel}" in page
+    assert "<title>a</title>" in page
 
 
 RUNNER = """
