@@ -394,7 +394,7 @@ INTERRUPTED = """
 import sys
 from pathlib import Path
 sys.stderr.isatty = lambda: True
-from microx_utils.fetch import Archive, fetch_ravdess
+from microx_utils.tools.fetch import Archive, fetch_ravdess
 url, to, name, size, md5 = sys.argv[1:]
 fetch_ravdess([1], Path(to), base_url=url, archives={1: Archive(name, int(size), md5)})
 """
@@ -682,4 +682,4 @@ def test_the_table_ships_with_the_package() -> None:
     import tomllib
 
     settings = tomllib.loads((paths.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert "*.tsv" in settings["tool"]["setuptools"]["package-data"]["microx_utils"]
+    assert "*.tsv" in settings["tool"]["setuptools"]["package-data"]["microx_utils.tools"]
