@@ -7,7 +7,7 @@ or task (disgust, fear, surprise, amusement, frustration, anger, sadness, happin
 subject ("subject 12", "P012", "M07"). Every clip read that way says so in `note`. Numbers are taken to mean one
 person across sets: should two people share a number, they share a side of every split, which leaks nothing.
 
-Where names don't tell, write `labels.csv` with the columns file, subject, emotion into the corpus's folder; its rows
+Where the names don't say, write `labels.csv` with the columns file, subject, emotion into the corpus's folder; its rows
 win over the names. The label is then whatever you put there: the task, the self-report or the raters' word.
 """
 
@@ -16,19 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from microx_utils.corpora.table import (
-    LABEL_SHEET,
-    Corpus,
-    class_of,
-    clip_row,
-    clip_rows,
-    find_videos,
-    one_of,
-    unused_labels,
-    user_label,
-    user_labels,
-    wrong_folder,
-)
+from microx_utils.corpora.table import LABEL_SHEET, Corpus, Description, read_with_labels
 
 STEMS = {
     "disgust": "disgust",
@@ -46,47 +34,29 @@ STEMS = {
 
 LAYOUT = """\
     Belfast/Set1/Disgust/P012_disgust.avi    (unverified: a name or folder with an emotion, and one with a subject)
-    Belfast/labels.csv                       (file,subject,emotion; yours, where names don't tell)"""
+    Belfast/labels.csv                       (file,subject,emotion; yours, where the names don't say)"""
 
 FROM_NAME = "label and subject are read from the name, whose form is unverified"
 
 
 def read_belfast(folder: Path) -> pd.DataFrame:
     """Return clip rows of the Belfast Induced Natural Emotion Database."""
-    labels = user_labels(folder)
-    used: set[str] = set()
-    rows = []
-    known = bool(labels)
-    clips: dict[tuple[str, ...], list[Path]] = {}
-    for path in find_videos(folder):
-        clips.setdefault(path.relative_to(folder).with_suffix("").parts, []).append(path)
-    for parts, files in clips.items():
-        names = [*reversed(parts)]
-        words = next(filter(None, map(emotions_in, names)), [])
-        known = known or bool(words)
-        for path, repeated in one_of(files):
-            key, own = user_label(labels, folder, path)
-            if own:
-                used.add(key)
-                (subject, label, fault), note = own, ""
-            else:
-                subject = next(filter(None, map(subject_in, names)), "")
-                label, fault, note = words[0] if len(words) == 1 else "", "", FROM_NAME
-                if len(words) != 1:
-                    fault = f"the name holds {words or 'no emotion'}: write {LABEL_SHEET}"
-                elif not subject:
-                    fault = f"the name holds no subject: write {LABEL_SHEET}"
-            emotion, reason = class_of(label)
-            person = subject or "unknown"
-            row = clip_row("Belfast", "/".join(parts), person, label, emotion, path, group="Belfast", note=note)
-            rows.append(row | {"reason": repeated or fault or reason})
-    if not known:
-        raise wrong_folder(folder, "Belfast", LAYOUT)
-    return clip_rows(rows + unused_labels("Belfast", labels, used))
+
+    def describe(video: Path) -> Description:
+        names = [*reversed(video.relative_to(folder).with_suffix("").parts)]
+        emotions = next(filter(None, map(emotions_in, names)), [])
+        subject = next(filter(None, map(subject_in, names)), "")
+        if len(emotions) != 1:
+            fault = f"the name holds {emotions or 'no emotion'}: write {LABEL_SHEET}"
+            return Description(subject, "", fault, FROM_NAME, recognised=bool(emotions))
+        fault = "" if subject else f"the name holds no subject: write {LABEL_SHEET}"
+        return Description(subject, emotions[0], fault, FROM_NAME)
+
+    return read_with_labels("Belfast", folder, LAYOUT, clip_id=Path.as_posix, describe=describe)
 
 
 def emotions_in(name: str) -> list[str]:
-    """Return the labels whose words stand in a name, each once.
+    """Return the labels named in a file or folder name, each once.
 
     >>> emotions_in("P012_Disgusted"), emotions_in("S2 FearDisgust"), emotions_in("Set 1")
     (['disgust'], ['fear', 'disgust'], [])
@@ -97,7 +67,7 @@ def emotions_in(name: str) -> list[str]:
 
 
 def subject_in(name: str) -> str:
-    """Return the subject that a name tells, or "".
+    """Return the subject named in a file or folder name, or "".
 
     A single letter needs two digits, because S1 may as well be the first set.
 

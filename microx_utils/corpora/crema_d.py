@@ -52,7 +52,7 @@ def read_crema_d(folder: Path) -> pd.DataFrame:
     for path in find_videos(folder):
         if parse_name(path.stem) is None:
             reason = "the name is not actor_sentence_emotion_intensity"
-            rows.append(clip_row("CREMA-D", path.stem, "unknown", path=path, group="CREMA-D", reason=reason))
+            rows.append(clip_row("CREMA-D", path.stem, "unknown", path=path, reason=reason))
         else:
             clips.setdefault(path.stem.upper(), []).append(path)
     if not clips:
@@ -62,7 +62,7 @@ def read_crema_d(folder: Path) -> pd.DataFrame:
     if sheet is not None:
         votes, fault = read_face_votes(sheet)
         if fault:
-            rows.append(clip_row("CREMA-D", sheet.name, "unknown", path=sheet, group="CREMA-D", reason=fault))
+            rows.append(clip_row("CREMA-D", sheet.name, "unknown", path=sheet, reason=fault))
     for clip_id, files in clips.items():
         actor, code = parse_name(clip_id) or ("", "")
         label = EMOTIONS.get(code, "")
@@ -71,8 +71,7 @@ def read_crema_d(folder: Path) -> pd.DataFrame:
             reason = f"no emotion has the code {code}"
         note = vote_note(label, votes.get(clip_id, ""))
         for path, fault in one_of(files):
-            row = clip_row("CREMA-D", clip_id, actor, label, emotion, path, group="CREMA-D", note=note)
-            rows.append(row | {"reason": fault or reason})
+            rows.append(clip_row("CREMA-D", clip_id, actor, label, emotion, path, reason=fault or reason, note=note))
     return clip_rows(rows)
 
 

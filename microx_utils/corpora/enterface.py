@@ -48,9 +48,7 @@ def read_enterface(folder: Path) -> pd.DataFrame:
         if not subject or not word:
             reason = f"neither folders nor name tell the {'emotion' if subject else 'subject'}"
             clip_id = "_".join([*parts[1:], path.stem])
-            rows.append(
-                clip_row("eNTERFACE05", clip_id, "unknown", word, path=path, group="eNTERFACE05", reason=reason)
-            )
+            rows.append(clip_row("eNTERFACE05", clip_id, "unknown", word, path=path, reason=reason))
             continue
         clips.setdefault((subject, word, sentence, path.stem.lower()), []).append(path)
     if not clips:
@@ -62,9 +60,9 @@ def read_enterface(folder: Path) -> pd.DataFrame:
         named, coded = parse_name(stem)
         disagree = (named and named != subject) or (coded and coded != word)
         note = f"the name says subject {named}, {coded or 'no emotion'}" if disagree else ""
-        for path, reason in one_of(files):
-            row = clip_row("eNTERFACE05", clip_id, person, word, emotion, path, group="eNTERFACE05", note=note)
-            rows.append(row | {"reason": reason or unmapped})
+        for path, fault in one_of(files):
+            reason = fault or unmapped
+            rows.append(clip_row("eNTERFACE05", clip_id, person, word, emotion, path, reason=reason, note=note))
     return clip_rows(rows)
 
 

@@ -104,7 +104,7 @@ def read_iemocap(folder: Path) -> pd.DataFrame:
     for text, lines in _evaluations(folder):
         for found in lines:
             if isinstance(found, str):
-                rows.append(clip_row("IEMOCAP", text.stem, "unknown", path=text, group="IEMOCAP", reason=found))
+                rows.append(clip_row("IEMOCAP", text.stem, "unknown", path=text, reason=found))
             else:
                 told.setdefault(found.name, set()).add(found)  # a copy of a file says the same again
     if not told:
@@ -115,7 +115,7 @@ def read_iemocap(folder: Path) -> pd.DataFrame:
         first, *others = one_of(sorted(files, key=lambda path: path.parent.name.lower() != "divx"))
         chosen[dialog] = first
         for path, reason in others:
-            rows.append(clip_row("IEMOCAP", dialog, "unknown", path=path, group="IEMOCAP", reason=reason))
+            rows.append(clip_row("IEMOCAP", dialog, "unknown", path=path, reason=reason))
     spoken = [utterance for utterances in told.values() for utterance in sorted(utterances)]
     for utterance in spoken:
         video, fault = chosen.get(utterance.dialog, (None, f"no video {utterance.dialog}.avi"))
@@ -125,7 +125,7 @@ def read_iemocap(folder: Path) -> pd.DataFrame:
     for dialog in sorted(chosen.keys() - {utterance.dialog for utterance in spoken}):
         video, reason = chosen[dialog]
         reason = reason or "a video without an evaluation line"
-        rows.append(clip_row("IEMOCAP", dialog, "unknown", path=video, group="IEMOCAP", reason=reason))
+        rows.append(clip_row("IEMOCAP", dialog, "unknown", path=video, reason=reason))
     return clip_rows(rows)
 
 
@@ -139,7 +139,6 @@ def _row(utterance: Utterance, video: Path | None, fault: str) -> dict[str, str]
         utterance.label,
         emotion,
         f"{video}{part}" if video else None,
-        group="IEMOCAP",
         reason=fault or reason,
         split_group=utterance.session,
     )

@@ -21,19 +21,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 
-from microx_utils.corpora.table import (
-    LABEL_SHEET,
-    Corpus,
-    class_of,
-    clip_row,
-    clip_rows,
-    find_videos,
-    one_of,
-    unused_labels,
-    user_label,
-    user_labels,
-    wrong_folder,
-)
+from microx_utils.corpora.table import LABEL_SHEET, Corpus, Description, read_with_labels
 
 EMOTIONS = {"1": "anger", "2": "disgust", "3": "fear", "4": "happiness", "5": "sadness", "6": "surprise"}
 SIDE_VIEW, BOTH_VIEWS = "1", "2"
@@ -47,39 +35,20 @@ LAYOUT = """\
 
 def read_mmi(folder: Path) -> pd.DataFrame:
     """Return clip rows of MMI."""
-    labels = user_labels(folder)
-    used: set[str] = set()
-    rows = []
-    known = bool(labels)
-    clips: dict[str, list[Path]] = {}
-    for path in find_videos(folder):
-        clips.setdefault("_".join(path.relative_to(folder).with_suffix("").parts[-2:]), []).append(path)
-    for clip_id, files in clips.items():
-        for path, repeated in one_of(files):
-            key, own = user_label(labels, folder, path)
-            described = _metadata(path, path.stem)
-            known = known or described is not None
-            note = ""
-            if own:
-                used.add(key)
-                subject, label, fault = own
-            else:
-                name = re.match(r"S[0-9]+", path.stem.upper())
-                subject = name[0] if name else ""
-                label, fault = asked_emotion(described, path.stem)
-                view = camera_view(path)
-                if view == SIDE_VIEW:
-                    fault = fault or "filmed from the side (session.xml: view 1)"
-                elif view == BOTH_VIEWS:
-                    note = "front and side in one picture (session.xml: view 2)"
-                if not subject:
-                    fault = fault or f"the name doesn't tell the subject (S001-...): write {LABEL_SHEET}"
-            emotion, reason = class_of(label)
-            row = clip_row("MMI", clip_id, subject or "unknown", label, emotion, path, group="MMI", note=note)
-            rows.append(row | {"reason": repeated or fault or reason})
-    if not known:
-        raise wrong_folder(folder, "MMI", LAYOUT)
-    return clip_rows(rows + unused_labels("MMI", labels, used))
+    return read_with_labels("MMI", folder, LAYOUT, clip_id=lambda path: "_".join(path.parts[-2:]), describe=_describe)
+
+
+def _describe(video: Path) -> Description:
+    described = _metadata(video, video.stem)
+    name = re.match(r"S[0-9]+", video.stem.upper())
+    label, fault = asked_emotion(described, video.stem)
+    view = camera_view(video)
+    if view == SIDE_VIEW:
+        fault = fault or "filmed from the side (session.xml: view 1)"
+    if name is None:
+        fault = fault or f"the name doesn't tell the subject (S001-...): write {LABEL_SHEET}"
+    note = "front and side in one picture (session.xml: view 2)" if view == BOTH_VIEWS else ""
+    return Description(name[0] if name else "", label, fault, note, recognised=described is not None)
 
 
 def _metadata(video: Path, stem: str) -> ElementTree.Element | str | None:

@@ -21,13 +21,13 @@ def read_own(folder: Path) -> pd.DataFrame:
         clip_id = f"{person}_{path.stem}"
         if match is None:
             reason = "the name is not <emotion>_<plain|mask>_<number>"
-            rows.append(clip_row("own", clip_id, person, path=path, group="own", reason=reason))
+            rows.append(clip_row("own", clip_id, person, path=path, reason=reason))
             continue
         label, condition, _ = match.groups()
         emotion, reason = class_of(label)
         if names[person, path.stem] > 1:
             reason = "two files for one clip"
-        rows.append(clip_row("own", clip_id, person, label, emotion, path, condition, "own", reason))
+        rows.append(clip_row("own", clip_id, person, label, emotion, path, condition, reason=reason))
     return clip_rows(rows)
 
 

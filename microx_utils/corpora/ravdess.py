@@ -65,7 +65,7 @@ def read_ravdess(folder: Path) -> pd.DataFrame:
         take = parse_name(path.stem)
         if take is None:
             reason = "the name is not MM-CC-EE-II-SS-RR-AA, two digits each"
-            rows.append(clip_row("RAVDESS", path.stem, "unknown", path=path, group="RAVDESS", reason=reason))
+            rows.append(clip_row("RAVDESS", path.stem, "unknown", path=path, reason=reason))
         else:
             takes.setdefault(take._replace(modality=""), []).append(path)
     if not takes:
@@ -81,10 +81,10 @@ def read_ravdess(folder: Path) -> pd.DataFrame:
         seen = sorted((path for path in files if path not in heard), key=lambda path: path.stem)  # 01 before 02
         chosen = [*(one_of(seen) if seen else []), *((path, "sound only (modality 03)") for path in heard)]
         for path, fault in chosen:
+            fault = fault or reason
             where = re.fullmatch(r"actor[ _-]?0*(\d+)", path.parent.name, re.IGNORECASE)
             note = f"in the folder {path.parent.name}" if where and int(where[1]) != int(take.actor) else ""
-            row = clip_row("RAVDESS", path.stem, subject, label, emotion, path, group="RAVDESS", note=note)
-            rows.append(row | {"reason": fault or reason})
+            rows.append(clip_row("RAVDESS", path.stem, subject, label, emotion, path, reason=fault, note=note))
     return clip_rows(rows)
 
 

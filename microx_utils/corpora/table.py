@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -76,10 +77,12 @@ def clip_row(
     note: str = "",
     split_group: str = "",
 ) -> dict[str, str]:
-    """Return one row: a clip, or with a `reason` what can't be used. `group` is the corpora that share their people.
+    """Return one row: a clip, or with a `reason` what can't be used.
 
-    `split_group` is the subject unless it is given (as "Ses01", say, where two people are filmed together).
+    `group` names the corpora that show the same people, by default this corpus alone. `split_group` is by default the
+    subject; give it where two people are filmed together ("Ses01").
     """
+    group = group or corpus
     person = f"{group}/{subject}"
     row = {
         "clip_id": f"{corpus}/{clip_id}",
@@ -100,11 +103,10 @@ def clip_row(
 
 
 def find_videos(folder: Path) -> Iterator[Path]:
-    """Yield video files below `folder` in a stable order, whatever the case of their suffix; broken links too.
+    """Yield the video files below `folder`, sorted; suffixes in any case, broken links too, nothing hidden.
 
-    Raises DataError for a folder that can't be opened: what is in it would be missed in silence.
+    Raises DataError for a folder that can't be opened: its videos would be missing without a word.
     """
-
     if not folder.is_dir():
         return
 
@@ -114,10 +116,11 @@ def find_videos(folder: Path) -> Iterator[Path]:
 
     found, seen = [], set()
     for place, folders, names in os.walk(folder, onerror=refuse, followlinks=True):  # large disks are often linked in
-        if Path(place).resolve() in seen:  # a link to a folder above would go on for ever
+        if Path(place).resolve() in seen:  # a link to a folder above would never end
             folders.clear()
             continue
         seen.add(Path(place).resolve())
+        folders[:] = [name for name in folders if not name.startswith(".")]  # `microx data fetch` unpacks into one
         found += [Path(place) / name for name in names]
     for path in sorted(found):
         if path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith("."):
@@ -212,21 +215,61 @@ def user_labels(folder: Path) -> dict[str, tuple[str, str, str]]:
     return labels
 
 
-def user_label(
-    labels: dict[str, tuple[str, str, str]], folder: Path, path: Path
-) -> tuple[str, tuple[str, str, str] | None]:
-    """Return the row of `user_labels` for a file, and the row's key: by its path below `folder`, else by its name."""
-    for key in (path.relative_to(folder).as_posix().lower(), path.name.lower()):
-        if key in labels:
-            return key, labels[key]
-    return "", None
+class Description(NamedTuple):
+    """What names and annotations say about one video; unknown texts are empty, a `fault` excludes the clip."""
+
+    subject: str
+    label: str
+    fault: str = ""
+    note: str = ""
+    recognised: bool = True
+    """Whether the video looks like one of this corpus at all."""
 
 
-def unused_labels(corpus: str, labels: dict[str, tuple[str, str, str]], used: set[str]) -> list[dict[str, str]]:
-    """Return exclusions for the rows of `user_labels` that no video has."""
-    reason = f"a row of {LABEL_SHEET} without a video"
-    return [
-        clip_row(corpus, key, subject, label, group=corpus, reason=fault or reason)
-        for key, (subject, label, fault) in labels.items()
-        if key not in used
-    ]
+def read_with_labels(
+    corpus: str, folder: Path, layout: str, *, clip_id: Callable[[Path], str], describe: Callable[[Path], Description]
+) -> pd.DataFrame:
+    """Return the rows of a corpus for which users may write `labels.csv`; its rows win over `describe`.
+
+    Parameters
+    ----------
+    corpus, layout
+        As in `Corpus`.
+    folder
+        The corpus's folder.
+    clip_id
+        Takes a video's path relative to `folder`, without suffix. Videos with equal ids are copies of one clip.
+    describe
+        Called with the path of each video that has no row in `labels.csv`.
+
+    Raises
+    ------
+    DataError
+        No video is recognised and there is no `labels.csv`, or it can't be read.
+    """
+    labels = user_labels(folder)
+    clips: dict[str, list[Path]] = {}
+    for path in find_videos(folder):
+        clips.setdefault(clip_id(path.relative_to(folder).with_suffix("")), []).append(path)
+    rows, used, recognised = [], set[str](), bool(labels)
+    for name, files in clips.items():
+        for path, repeated in one_of(files):
+            keys = path.relative_to(folder).as_posix().lower(), path.name.lower()
+            key = next((key for key in keys if key in labels), None)
+            if key is None:
+                found = describe(path)
+            else:
+                used.add(key)
+                found = Description(*labels[key])
+            recognised = recognised or found.recognised
+            emotion, reason = class_of(found.label)
+            reason = repeated or found.fault or reason
+            subject = found.subject or "unknown"
+            rows.append(clip_row(corpus, name, subject, found.label, emotion, path, reason=reason, note=found.note))
+    if not recognised:
+        raise wrong_folder(folder, corpus, layout)
+    unused = f"a row of {LABEL_SHEET} without a video"
+    for key, (subject, label, fault) in labels.items():
+        if key not in used:
+            rows.append(clip_row(corpus, key, subject, label, reason=fault or unused))
+    return clip_rows(rows)

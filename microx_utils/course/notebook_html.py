@@ -1,10 +1,9 @@
-"""Executed notebooks for readers: tidy outputs, and one HTML page each whose pictures carry their alt text."""
+"""Executed notebooks for readers: tidy outputs, and one HTML page per notebook, with alt text for its pictures."""
 
 import re
 from pathlib import Path
 
 import nbformat
-from jinja2 import DictLoader
 from nbconvert import HTMLExporter
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 
@@ -17,7 +16,7 @@ TENSORFLOW_LOG = re.compile(
 
 
 def tidy_outputs(notebook: nbformat.NotebookNode) -> None:
-    """Keep of each progress bar its last state, and drop TensorFlow's start-up messages."""
+    """Reduce each progress bar to its last state, and drop TensorFlow's start-up messages."""
     CoalesceStreamsPreprocessor().preprocess(notebook, {})
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -27,22 +26,10 @@ def tidy_outputs(notebook: nbformat.NotebookNode) -> None:
             cell.outputs = [output for output in cell.outputs if output.get("text") != ""]
 
 
-PAGE = """
-{%- extends "index.html.j2" -%}
-{%- block data_png -%}
-<div class="jp-RenderedImage jp-OutputArea-output">
-<img src="data:image/png;base64,{{ output.data["image/png"] | escape_html }}"
-{%- set alt = output | get_metadata("alt", "image/png") %}{% if alt %} alt="{{ alt | escape_html }}"{% endif %}>
-</div>
-{%- endblock data_png -%}
-"""
-"""nbconvert's own page leaves alt text out."""
-
-
 def save_html(executed: Path, page: Path) -> None:
-    """Write an executed notebook as one HTML page that needs no other file."""
+    """Write an executed notebook as a single HTML file with embedded pictures."""
     notebook = nbformat.read(executed, as_version=4)
-    exporter = HTMLExporter(extra_loaders=[DictLoader({"page.html.j2": PAGE})], template_file="page.html.j2")
+    exporter = HTMLExporter(template_name="classic")  # the default template drops alt text
     text, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": executed.stem}})
     with cache.atomic_file(page) as temporary:
         temporary.write_text(text, encoding="utf-8")

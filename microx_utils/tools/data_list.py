@@ -1,12 +1,10 @@
-"""What corpora there are, which of them are on this machine, and what each brings: `microx data list`.
-
-Everything follows from the registry `corpora.CORPORA`: a corpus that is added there is listed here.
-"""
+"""`microx data list`: every corpus that can be read, where it was found on this machine, and its clips per class."""
 
 import textwrap
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import pandas as pd
 
 from microx_utils.corpora import CORPORA, FOLDERS, Corpus, data_sources
 from microx_utils.labels import EMOTIONS
@@ -15,7 +13,7 @@ from microx_utils.support.errors import DataError
 
 WIDTH = 110
 COMMANDS = {"RAVDESS": "microx data fetch ravdess"}
-"""Corpora that this program fetches itself."""
+"""Corpora that this program can fetch."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +25,13 @@ class Finding:
     folder
         The place.
     origin
-        What it is: "sample" (rendered people that stand in for the corpus), "data/raw", or "--data".
+        "sample" (rendered people who stand in for the corpus), "data/raw", or "--data".
     clips
-        Usable clips by class, in the order of `EMOTIONS`; classes without clips count 0.
+        Number of usable clips, by class, in the order of `EMOTIONS`.
     people
-        How many people the usable clips show.
+        Number of people in the usable clips.
     excluded
-        What can't be used: reason -> how many, the most frequent first.
+        Number of clips or annotations that can't be used, by reason, most frequent first.
     problem
         Why the corpus can't be read at all, or "".
     """
@@ -48,67 +46,59 @@ class Finding:
 
 @dataclass(frozen=True)
 class Listing:
-    """A corpus of the registry, where it was looked for, and where it was found."""
+    """A corpus, where it was looked for, and where it was found."""
 
     corpus: Corpus
     looked: list[Path]
     findings: list[Finding]
 
 
-def list_corpora(data: str | None = None, *, registry: Mapping[str, Corpus] | None = None) -> list[Listing]:
-    """Look for every corpus: in data/raw, in the sample, and where `data` says.
+def list_corpora(data: str | None = None) -> list[Listing]:
+    """Look for every corpus: where `data` says, in data/raw, and in the sample.
 
     Parameters
     ----------
     data
-        As for `corpora.data_sources`: more places to look in.
-    registry
-        The corpora, by name; by default all there are.
+        More places to look in, as for `corpora.data_sources`.
 
     Raises
     ------
     DataError
-        `data` means no corpus at all. What is wrong with a corpus that was found stands in its `Finding` instead.
+        `data` names no corpus. A problem with a corpus that was found is in its `Finding` instead.
     """
-    registry = CORPORA if registry is None else registry
     given = data_sources(data) if data is not None else {}
     raw, sample = _common(paths.DATA / "raw"), _common(paths.SAMPLE)
     listings = []
-    for corpus in registry.values():
-        own = paths.DATA / "raw" / corpus.name
+    for name, corpus in CORPORA.items():
+        own = paths.DATA / "raw" / name
         places = [
-            *((place, "--data") for place in _there(given, corpus.name)),
-            *((place, "data/raw") for place in _there(raw, corpus.name)),
-            *([(own, "data/raw")] if own.is_dir() else []),
-            *((place, "sample") for place in _there(sample, corpus.name)),
+            (given.get(name), "--data"),
+            (raw.get(name), "data/raw"),
+            (own if own.is_dir() else None, "data/raw"),
+            (sample.get(name), "sample"),
         ]
-        first: dict[Path, tuple[Path, str]] = {}  # one place may be reached in several ways
+        found: dict[Path, Finding] = {}  # one place may be reached in several ways
         for place, origin in places:
-            origin = "sample" if place.resolve().is_relative_to(paths.SAMPLE.resolve()) else origin
-            first.setdefault(place.resolve(), (place, origin))
-        looked = [*_there(given, corpus.name), own]
-        if corpus.name in FOLDERS:
-            looked += [paths.DATA / "raw" / FOLDERS[corpus.name], paths.SAMPLE / FOLDERS[corpus.name]]
-        findings = [examine(corpus, folder, origin) for folder, origin in first.values()]
-        listings.append(Listing(corpus, list(dict.fromkeys(looked)), findings))
+            if place is not None and place.resolve() not in found:
+                origin = "sample" if place.resolve().is_relative_to(paths.SAMPLE.resolve()) else origin
+                found[place.resolve()] = examine(corpus, place, origin)
+        looked = [given.get(name, own), own]
+        if name in FOLDERS:
+            looked += [paths.DATA / "raw" / FOLDERS[name], paths.SAMPLE / FOLDERS[name]]
+        listings.append(Listing(corpus, list(dict.fromkeys(looked)), list(found.values())))
     return listings
 
 
 def _common(folder: Path) -> dict[str, Path]:
-    """Return the corpora of a common folder; none if there is no such folder, or nothing in it."""
+    """Return the corpora in a folder of several; none if it is missing or empty."""
     try:
         return data_sources(folder)
     except DataError:
         return {}
 
 
-def _there(sources: Mapping[str, Path], name: str) -> Iterator[Path]:
-    if name in sources:
-        yield sources[name]
-
-
 def examine(corpus: Corpus, folder: Path, origin: str = "--data") -> Finding:
-    """Read a corpus's clip table (no video is opened) and count; a corpus that can't be read is a finding as well."""
+    """Read a corpus's clip table (no video is opened) and count; an unreadable corpus is a finding as well."""
     try:
         rows = corpus.read(folder)
     except DataError as error:
@@ -116,84 +106,69 @@ def examine(corpus: Corpus, folder: Path, origin: str = "--data") -> Finding:
     except OSError as error:
         return Finding(folder, origin, problem=f"{error.filename or folder}: can't be read ({error.strerror or error})")
     clips = rows[rows["reason"] == ""]
-    counts = clips["emotion"].value_counts()
-    reasons = rows.loc[rows["reason"] != "", "reason"].value_counts()
+    counts, reasons = clips["emotion"].value_counts(), rows.loc[rows["reason"] != "", "reason"].value_counts()
     return Finding(
         folder,
         origin,
         clips={emotion: int(counts.get(emotion, 0)) for emotion in EMOTIONS},
-        people=int(clips["subject"].nunique()),
+        people=clips["subject"].nunique(),
         excluded={str(reason): int(count) for reason, count in reasons.items()},
     )
 
 
 def describe(listings: list[Listing]) -> str:
-    """Return the listing as text: a block a corpus, and at the end one table of what was found."""
+    """Return the listing as text: one block per corpus, then one table of what was found."""
     return "\n\n".join([*map(_block, listings), _table(listings)])
 
 
 def _block(listing: Listing) -> str:
     corpus = listing.corpus
-    lines = [corpus.name, *_wrapped("what", corpus.about), *_wrapped("licence", corpus.licence)]
-    lines += _wrapped("source", corpus.source)
+    lines = [("what", corpus.about), ("licence", corpus.licence), ("source", corpus.source)]
     if corpus.name in COMMANDS:
-        lines += _wrapped("fetch it", COMMANDS[corpus.name])
-    if not listing.findings:
-        lines += _wrapped("not found", "looked in " + ", ".join(map(paths.short, listing.looked)))
-        lines.append("    layout")
-        for line in corpus.layout.splitlines():
-            lines += textwrap.wrap(
-                line.strip(), WIDTH, initial_indent=" " * 8, subsequent_indent=" " * 12, break_long_words=False
-            )
+        lines.append(("fetch it", COMMANDS[corpus.name]))
     for finding in listing.findings:
         stands_in = " (the sample: rendered people stand in for it)" if finding.origin == "sample" else ""
-        lines += _wrapped("found", paths.short(finding.folder) + stands_in)
+        lines.append(("found", paths.short(finding.folder) + stands_in))
         if finding.problem:
-            lines += _wrapped("unusable", finding.problem)
+            lines.append(("unusable", finding.problem))
             continue
         people = "person" if finding.people == 1 else "people"
-        lines += _wrapped("clips", f"{sum(finding.clips.values())} usable, of {finding.people} {people}")
+        lines.append(("clips", f"{sum(finding.clips.values())} usable, of {finding.people} {people}"))
         if finding.excluded:
-            some = list(finding.excluded.items())[:3]
-            more = f"; {len(finding.excluded) - 3} more reasons" if len(finding.excluded) > 3 else ""
-            reasons = "; ".join(f"{count} × {reason}" for reason, count in some)
-            lines += _wrapped("excluded", f"{sum(finding.excluded.values())}: {reasons}{more}")
-    return "\n".join(lines)
+            reasons = [f"{count} × {reason}" for reason, count in finding.excluded.items()]
+            more = [f"{len(reasons) - 3} more reasons"] if len(reasons) > 3 else []
+            lines.append(("excluded", f"{sum(finding.excluded.values())}: {'; '.join(reasons[:3] + more)}"))
+    text = [corpus.name, *(_wrapped(f"{'':4}{word:<12}", line) for word, line in lines)]
+    if not listing.findings:
+        looked = ", ".join(map(paths.short, listing.looked))
+        text += [_wrapped(f"{'':4}{'not found':<12}", f"looked in {looked}"), "    layout"]
+        text += [_wrapped(" " * 8, line.strip(), hanging=4) for line in corpus.layout.splitlines()]
+    return "\n".join(text)
+
+
+def _wrapped(lead: str, text: str, *, hanging: int = 0) -> str:
+    """Return `lead` and text, wrapped to WIDTH and indented; a longer path stays in one piece."""
+    indent = " " * (len(lead) + hanging)
+    return textwrap.fill(
+        text, WIDTH, initial_indent=lead, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _table(listings: list[Listing]) -> str:
-    header = ["corpus", *EMOTIONS, "clips", "people", "excluded", "place"]
     rows = [
-        [
-            listing.corpus.name,
-            *(str(finding.clips[emotion]) for emotion in EMOTIONS),
-            str(sum(finding.clips.values())),
-            str(finding.people),
-            str(sum(finding.excluded.values())),
-            finding.origin,
-        ]
+        {
+            "corpus": listing.corpus.name,
+            **finding.clips,
+            "clips": sum(finding.clips.values()),
+            "people": finding.people,
+            "excluded": sum(finding.excluded.values()),
+            "place": finding.origin,
+        }
         for listing in listings
         for finding in listing.findings
         if not finding.problem
     ]
     if not rows:
         return 'No corpus was found. Run "microx data render" to make the sample.'
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = ["Usable clips of each class, people, and what is excluded:"]
-    for name, *numbers, place in [header, *rows]:
-        middle = "  ".join(number.rjust(width) for number, width in zip(numbers, widths[1:-1], strict=True))
-        lines.append(f"{name:<{widths[0]}}  {middle}  {place}")
-    return "\n".join(lines)
-
-
-def _wrapped(word: str, text: str) -> list[str]:
-    """Return lines of at most WIDTH characters, `word` before the first; a path that is longer stays whole."""
-    lead = f"{'':4}{word:<12}"
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=lead,
-        subsequent_indent=" " * len(lead),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    table = pd.DataFrame(rows).to_string(index=False)
+    return f"Usable clips per class, people, and exclusions:\n{table}"

@@ -326,7 +326,10 @@ def test_html_page_carries_the_alt_text(tmp_path: Path) -> None:
     cell = new_code_cell("lesson.show(fig, 'figure_07', alt='Two rising lines.')", outputs=[picture])
     nbformat.write(new_notebook(cells=[cell]), tmp_path / "a.ipynb")
     save_html(tmp_path / "a.ipynb", tmp_path / "a.html")
-    assert 'alt="Two rising lines."' in (tmp_path / "a.html").read_text(encoding="utf-8")
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert 'alt="Two rising lines."' in page
+    assert f"data:image/png;base64,{pixel}" in page
+    assert "<title>a</title>" in page
 
 
 RUNNER = """
