@@ -1,0 +1,78 @@
+"""Tables of scores and of paired differences, as the analysis notebooks print and draw them (paper, section VI)."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from microx_utils.evaluation import bootstrap_interval, paired_difference, pool, predicted, summary
+from microx_utils.training import Run
+
+
+def pooled_test_rows(runs: Mapping[int, Run]) -> pd.DataFrame:
+    """Return the test predictions of one experiment's runs, by seed, as one table (see `evaluation.pool`)."""
+    return pool({seed: run.predictions.query("split == 'test'") for seed, run in runs.items()})
+
+
+def seed_accuracies(pooled: pd.DataFrame) -> pd.Series:
+    """Return the accuracy of each seed of a table that `evaluation.pool` made; the index is the seed, as text."""
+    right = predicted(pooled) == pooled["emotion"]
+    return right.groupby(pooled["segment_id"].str.split(":").str[0]).mean()
+
+
+def score_table(tables: Mapping[str, pd.DataFrame], *, samples: int, seed: int) -> pd.DataFrame:
+    """Return one row of scores per predictions table.
+
+    Parameters
+    ----------
+    tables
+        Label -> predictions of one split.
+    samples, seed
+        Of the bootstrap over subjects, as in `evaluation.bootstrap_interval`.
+
+    Returns
+    -------
+    DataFrame
+        accuracy, low, high (its 95 % interval), UAR, n (segments), clips, subjects; the labels are the index.
+    """
+    rows = {}
+    for label, table in tables.items():
+        found = summary(table)
+        low, high = bootstrap_interval(table, samples=samples, seed=seed)
+        rows[label] = {"accuracy": found["accuracy"], "low": low, "high": high, "UAR": found["uar"]}
+        rows[label] |= {"n": found["n"], "clips": found["n_clips"], "subjects": found["n_subjects"]}
+    return pd.DataFrame.from_dict(rows, orient="index").astype({"n": int, "clips": int, "subjects": int})
+
+
+def difference_table(
+    pairs: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], *, samples: int, seed: int
+) -> pd.DataFrame:
+    """Return the difference in accuracy of each pair of predictions tables, on the subjects that both tested.
+
+    Parameters
+    ----------
+    pairs
+        Label -> (a, b); the difference is a's accuracy minus b's.
+    samples, seed
+        Of the paired bootstrap, as in `evaluation.paired_difference`.
+
+    Returns
+    -------
+    DataFrame
+        difference, low, high (its 95 % interval), verdict: "higher", "lower", or "not settled" if the interval holds
+        zero; the labels are the index.
+
+    Raises
+    ------
+    ValueError
+        The two tables of a pair have no subject in common.
+    """
+    rows = {}
+    for label, (a, b) in pairs.items():
+        both = set(a["subject"]) & set(b["subject"])
+        if not both:
+            raise ValueError(f"{label}: the two tables share no subject; compare runs with the same split and seed")
+        kept = [table[table["subject"].isin(both)].reset_index(drop=True) for table in (a, b)]
+        difference, low, high = paired_difference(*kept, samples=samples, seed=seed)
+        verdict = "higher" if low > 0 else "lower" if high < 0 else "not settled"
+        rows[label] = {"difference": difference, "low": low, "high": high, "verdict": verdict}
+    return pd.DataFrame.from_dict(rows, orient="index")

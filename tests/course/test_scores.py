@@ -1,0 +1,51 @@
+"""Score and difference tables say what `evaluation` says, with sizes and verdicts."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from microx_utils.course.scores import difference_table, score_table, seed_accuracies
+from microx_utils.evaluation import bootstrap_interval, pool, summary
+from microx_utils.labels import EMOTIONS, PROBABILITIES
+
+
+def predictions(right: float, rng: np.random.Generator, subjects: int = 8) -> pd.DataFrame:
+    """Two segments per emotion and subject; about a share `right` of the answers is right."""
+    rows = [(f"S{s}", emotion, k) for s in range(subjects) for emotion in EMOTIONS for k in range(2)]
+    table = pd.DataFrame(rows, columns=["subject", "emotion", "k"])
+    table["clip_id"] = table["subject"] + "_" + table["emotion"]
+    table["segment_id"] = table["clip_id"] + "#" + table.pop("k").astype(str)
+    answer = np.where(rng.random(len(table)) < right, table["emotion"].map(EMOTIONS.index), 0)
+    return table.assign(split="test").join(pd.DataFrame(np.eye(7)[answer], columns=list(PROBABILITIES)))
+
+
+def test_scores_are_those_of_evaluation(rng: np.random.Generator) -> None:
+    good, poor = predictions(0.9, rng), predictions(0.3, rng)
+    table = score_table({"good": good, "poor": poor}, samples=50, seed=3)
+    assert table.loc["good", "accuracy"] == summary(good)["accuracy"]
+    assert tuple(table.loc["poor", ["low", "high"]]) == bootstrap_interval(poor, samples=50, seed=3)
+    assert table[["n", "clips", "subjects"]].iloc[0].tolist() == [112, 56, 8]
+
+
+def test_differences_have_signs_and_verdicts(rng: np.random.Generator) -> None:
+    good, poor = predictions(0.9, rng), predictions(0.3, rng)
+    table = difference_table({"up": (good, poor), "down": (poor, good), "same": (good, good)}, samples=200, seed=0)
+    assert table["verdict"].tolist() == ["higher", "lower", "not settled"]
+    assert table.loc["same", ["difference", "low", "high"]].tolist() == [0, 0, 0]
+    assert table.loc["up", "difference"] == -table.loc["down", "difference"]
+
+
+def test_only_shared_subjects_are_compared(rng: np.random.Generator) -> None:
+    eight, four = predictions(0.9, rng), predictions(0.9, rng, subjects=4)
+    shared = eight[eight["subject"].isin(four["subject"])]
+    expected = summary(shared)["accuracy"] - summary(four)["accuracy"]
+    assert difference_table({"x": (eight, four)}, samples=20, seed=0).loc["x", "difference"] == pytest.approx(expected)
+    strangers = four.assign(subject="T" + four["subject"])
+    with pytest.raises(ValueError, match="x: the two tables share no subject"):
+        difference_table({"x": (eight, strangers)}, samples=20, seed=0)
+
+
+def test_each_seed_has_its_own_accuracy(rng: np.random.Generator) -> None:
+    tables = {0: predictions(0.9, rng), 7: predictions(0.3, rng)}
+    expected = {str(seed): summary(table)["accuracy"] for seed, table in tables.items()}
+    assert seed_accuracies(pool(tables)).to_dict() == pytest.approx(expected)
