@@ -71,8 +71,8 @@ def difference_table(
         both = set(a["subject"]) & set(b["subject"])
         if not both:
             raise ValueError(f"{label}: the two tables share no subject; compare runs with the same split and seed")
-        kept = [table[table["subject"].isin(both)].reset_index(drop=True) for table in (a, b)]
-        difference, low, high = paired_difference(*kept, samples=samples, seed=seed)
+        a, b = (table[table["subject"].isin(both)].reset_index(drop=True) for table in (a, b))
+        difference, low, high = paired_difference(a, b, samples=samples, seed=seed)
         verdict = "higher" if low > 0 else "lower" if high < 0 else "not settled"
         rows[label] = {"difference": difference, "low": low, "high": high, "verdict": verdict}
     return pd.DataFrame.from_dict(rows, orient="index")

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from microx_utils.labels import EMOTIONS, PROBABILITIES
 
 
-def frame_corners(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the four corners of square pictures, a fifth of the side each: uint8 (n, 4, k, k, 3) of (n, S, S, 3)."""
+def frame_corners(pictures: NDArray) -> NDArray:
+    """Return the four corners of square pictures, a fifth of the side each: (n, 4, k, k, 3) of (n, S, S, 3)."""
     k = pictures.shape[1] // 5
     ends = (slice(k), slice(-k, None))
     return np.stack([pictures[:, y, x] for y in ends for x in ends], axis=1)
