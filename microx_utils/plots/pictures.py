@@ -4,6 +4,7 @@ Images are RGB uint8. Conventions as in `plots`.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.patheffects as effects
 import matplotlib.pyplot as plt
@@ -285,37 +286,62 @@ def draw_crops(
     return figure_of(ax)
 
 
-def draw_contact_sheet(
+def draw_images(
     images: Sequence[np.ndarray],
     titles: Sequence[str] | None = None,
     *,
     columns: int = 6,
+    column_names: Sequence[str] = (),
+    row_names: Sequence[str] = (),
     emotions: Sequence[str] | None = None,
     title: str = "",
     caption: str = "",
+    **look: Any,
 ) -> Figure:
-    """Draw images in rows, with a small title under each; `emotions` underlines each in its emotion's colour."""
+    """Draw images in rows of `columns`; `emotions` underlines each in its emotion's colour.
+
+    Parameters
+    ----------
+    images
+        RGB (H, W, 3) uint8, or (H, W) values drawn in grey.
+    titles
+        A small title under each image.
+    column_names, row_names
+        Names above the first row and left of the first column.
+    look
+        Passed to `Axes.imshow`, such as cmap="magma", vmin=0, vmax=60.
+    """
     if not len(images):
         raise ValueError("no images; wanted one or more")
+    for name, said in (("titles", titles), ("emotions", emotions)):
+        if said is not None and len(said) != len(images):
+            raise ValueError(f"{len(said)} {name} for {len(images)} images; wanted as many")
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     shape = np.max([image.shape[:2] for image in images], axis=0)
     cell = WIDTH / columns * shape[0] / shape[1] + (0.2 if titles is not None else 0.04)
-    figure, grid = plt.subplots(rows, columns, figsize=(WIDTH, rows * cell + (0.42 if title else 0)), squeeze=False)
+    height = rows * cell + (0.42 if title else 0) + (0.2 if len(column_names) else 0)
+    figure, grid = plt.subplots(rows, columns, figsize=(WIDTH, height), squeeze=False)
     figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
     for ax in grid.flat:
-        ax.set_xticks([])
-        ax.set_yticks([])
+        ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
     for k, (ax, image) in enumerate(zip(grid.flat, images, strict=False)):
-        ax.imshow(image, interpolation="bicubic")
+        ax.imshow(image, **{"interpolation": "bicubic", "cmap": "gray", **look})
         if titles is not None:
             ax.set_xlabel(titles[k], fontsize=7.5, labelpad=2.5)
         if emotions is not None:
             ax.axhline(image.shape[0] - 0.5, color=EMOTION_COLOURS[emotions[k]], linewidth=5)
+    for ax, name in zip(grid[0], column_names, strict=False):
+        ax.set_title(name, loc="center", fontsize=8, fontweight="normal")
+    for ax, name in zip(grid[:, 0], row_names, strict=False):
+        ax.set_ylabel(name, fontsize=8)
     if title:
         write_head(figure, title, caption)
     return figure
+
+
+draw_contact_sheet = draw_images
 
 
 def _face_square(points: np.ndarray, shape: tuple[int, ...]) -> tuple[float, float, float]:
