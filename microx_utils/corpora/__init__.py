@@ -1,4 +1,4 @@
-"""Corpora on disk -> the clip table (paper, sections II and V): one module a corpus, and the choice among them.
+"""Corpora on disk -> the clip table (paper, sections II and V): one module per corpus, and the choice among them.
 
 Each reader walks its corpus's own layout and returns rows of the clip table; the rest of the project never sees a
 folder name or an annotation sheet. Which data a run uses is one text, `data`:

@@ -1,0 +1,1 @@
+"""Every chart and drawing, in one style."""

@@ -1,0 +1,1 @@
+"""What every part needs: errors, paths, caches, parallel work."""
