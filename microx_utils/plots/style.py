@@ -5,6 +5,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 
@@ -110,6 +111,37 @@ def caption_data(
 def new_axes(height: float, *, width: float = WIDTH) -> Axes:
     """Return the Axes of a new figure of the given size in inches."""
     return plt.subplots(figsize=(width, height))[1]
+
+
+def write_percent(axis: Axis) -> None:
+    """Write the ticks of an axis of shares, 0 to 1, in per cent."""
+    axis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+
+
+def write_beside(ax: Axes, text: str, at: tuple[float, float], *, color: str = INK, **options: Any) -> None:
+    """Write a number or a name to the right of a point, by default in data coordinates."""
+    look: dict[str, Any] = {"textcoords": "offset points", "va": "center", "fontsize": 8, "color": color}
+    ax.annotate(text, at, (5, 0), **look | options)
+
+
+def draw_chance(
+    ax: Axes, name: str = "chance", value: float = CHANCE, *, across: bool = True, named: bool = True
+) -> None:
+    """Draw a dotted line at a share, across the Axes or upright, with its name on it or else in the legend."""
+    text = f"{name} {100 * value:.1f} %"
+    look: dict[str, Any] = {"color": MUTED, "linewidth": 0.9, "linestyle": ":", "label": "" if named else text}
+    (ax.axhline if across else ax.axvline)(value, **look)
+    if named:
+        at, offset = ((0, value), (4, -2)) if across else ((value, 0), (3, 3))
+        place = ax.get_yaxis_transform() if across else ax.get_xaxis_transform()
+        top: Any = {"va": "top"} if across else {}
+        ax.annotate(text, at, offset, place, textcoords="offset points", fontsize=7.5, color=MUTED, **top)
+
+
+def legend_above(ax: Axes, *handles: Any, **options: Any) -> None:
+    """Put a legend into the lines that `write_head` keeps free between head and chart."""
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (-0.01, 1), "ncols": 5, "borderpad": 0.1}
+    ax.legend(*handles, **place | {"columnspacing": 1.2, "handlelength": 1.6} | options)
 
 
 def ink_on(colour: Any) -> str:

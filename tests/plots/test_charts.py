@@ -91,7 +91,7 @@ def test_plain_intervals_have_no_legend_but_chance_is_named():
 
 def test_intervals_refuse_a_group_without_a_name():
     table = pd.DataFrame({"uar": [0.3], "low": [0.2], "high": [0.4], "group": ["x"]})
-    with pytest.raises(ValueError, match=r"groups \['x'\] are in the table only"):
+    with pytest.raises(ValueError, match=r"groups \['x'\] in the table; wanted"):
         charts.draw_intervals(table, "uar", groups=("a", "b"))
 
 
@@ -120,7 +120,7 @@ def test_strips_show_every_row_and_the_median():
     ax = charts.draw_strips(table, "seconds", "corpus", hue="rate", **HEAD)
     check_text(drawn(ax))
     assert sorted(np.concatenate([line.get_xdata() for line in ax.lines])) == [1, 2, 4, 9]
-    assert [np.asarray(line.get_paths()[0].vertices)[0, 0] for line in ax.collections] == [2, 4]
+    assert [np.asarray(path.vertices)[0, 0] for path in ax.collections[0].get_paths()] == [2, 4]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["B", "A"]
 
 
