@@ -141,9 +141,9 @@ def test_closing(entry: Notebook, notebook: nbformat.NotebookNode) -> None:
         assert wanted in titles, f"no heading {wanted!r}"
     last = notebook.cells[-1]
     assert last.cell_type == "markdown"
-    for neighbour in (COURSE.previous(entry.id), COURSE.next(entry.id)):
-        if neighbour is not None:
-            assert f"[{neighbour.number} · {neighbour.title}]({neighbour.id}.ipynb)" in last.source
+    place = COURSE.notebooks.index(entry)
+    for neighbour in (*COURSE.notebooks[max(place - 1, 0) : place], *COURSE.notebooks[place + 1 : place + 2]):
+        assert f"[{neighbour.heading}]({neighbour.id}.ipynb)" in last.source
 
 
 def test_links_lead_somewhere(notebook: nbformat.NotebookNode) -> None:

@@ -59,13 +59,9 @@ def load_claims(path: Path = CLAIMS_FILE) -> dict[str, Claim]:
 
 def get_claim(name: str) -> Claim:
     """Return a claim by id."""
-    claims = load_claims()
-    if name not in claims:
-        raise ValueError(f"unknown claim {name!r}; choose from {list(claims)}")
-    return claims[name]
-
-
-# An audit's function and its line in AUDITS stand in audits.py.
+    if name not in load_claims():
+        raise ValueError(f"unknown claim {name!r}; choose from {list(load_claims())}")
+    return load_claims()[name]
 
 
 def audit(name: str) -> Audit:
@@ -98,11 +94,9 @@ def verdict(claim: Claim, ours: Any, *, rendered: bool, interval: tuple[float, f
         return CONSISTENT if audit(claim.id).holds else CONTRADICTED
     if claim.kind == "setting":
         return ADOPTED if ours == claim.paper else NOT_ADOPTED
-    if claim.kind == "structure":
-        return REPRODUCED if ours == claim.paper else DIFFERS
-    if rendered:
+    if rendered and claim.kind != "structure":
         return UNTESTABLE
-    if claim.kind == "reading":
+    if claim.kind != "score":
         return REPRODUCED if ours == claim.paper else DIFFERS
     if interval is None:
         raise ValueError(f"claim {claim.id!r} is a score: give its interval")
@@ -130,7 +124,8 @@ def claim_row(
     data
         What the value was measured on, in words.
     interval, n, chance, split
-        Uncertainty, number of test segments, accuracy of a guess, and who was kept apart. A score needs all four.
+        95 % interval (low, high), number of test segments, accuracy of a guess, and the split rule ("subject"). A score
+        needs all four.
 
     Raises
     ------
@@ -141,30 +136,23 @@ def claim_row(
     if claim.kind == "audit":
         if ours is not None:
             raise ValueError(f"claim {name!r} is an audit: both its values come from paper.toml, leave `ours` out")
-        ours, said = audit(name).found, audit(name).stated
-    else:
-        said = claim.paper
-        if ours is None:
-            raise ValueError(f"claim {name!r} needs our value")
-    if claim.kind == "score":
-        given = {"interval": interval, "n": n, "chance": chance, "split": split}
-        missing = [key for key, value in given.items() if value is None]
-        if missing:
-            raise ValueError(f"claim {name!r} is a score and misses {missing}; a score without them can't be read")
-        if interval is not None and not interval[0] <= interval[1]:
-            raise ValueError(f"claim {name!r}: interval {interval} runs backwards")
+        ours = audit(name).found
+    elif ours is None:
+        raise ValueError(f"claim {name!r} needs our value")
+    qualifiers = {"interval": list(interval) if interval else None, "n": n, "chance": chance, "split": split}
+    missing = [key for key, value in qualifiers.items() if value is None]
+    if claim.kind == "score" and missing:
+        raise ValueError(f"claim {name!r} is a score and misses {missing}; a score without them can't be read")
+    if interval and not interval[0] <= interval[1]:
+        raise ValueError(f"claim {name!r}: interval {interval} runs backwards")
     on_data = claim.kind in ("score", "reading")
-    return {
+    return qualifiers | {
         "statement": claim.statement,
         "source": claim.source,
         "kind": claim.kind,
-        "paper": said,
+        "paper": audit(name).stated if claim.kind == "audit" else claim.paper,
         "ours": ours,
-        "interval": list(interval) if interval is not None else None,
-        "n": n,
-        "chance": chance,
         "data": ("rendered: " if rendered else "") + data if on_data else "none needed",
-        "split": split,
         "verdict": verdict(claim, ours, rendered=rendered, interval=interval),
         "note": note,
     }

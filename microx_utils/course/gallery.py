@@ -29,8 +29,8 @@ RENDERED_NOTE = (
 )
 
 LEDGER_NOTE = f"""\
-Each claim stands once, under the section of the paper that makes it. **Paper** is the paper's value; for an audit,
-which holds the paper against itself, what it states and what is found elsewhere in it. **From** names the notebook and
+Each claim is listed once, under the section of the paper that makes it. **Paper** is the paper's value; for an audit,
+which compares the paper with itself, what it states and what is found elsewhere in it. **From** names the notebook and
 cell that recorded the claim and the trained networks behind it, whose rows of
 [`experiments.toml`]({{up}}/microx_utils/experiments.toml) and files of predictions are listed
 [at the end](#trained-networks). `–` means that a column does not apply. A claim marked *stale* was recorded by a
@@ -89,9 +89,9 @@ def _origin(row: Mapping[str, Any], course: Course, to_root: str) -> str:
     """Return the notebook, its cell and the trained networks that a claim comes from; `to_root` begins the link."""
     if row["notebook"] is None:
         return "–"
-    known = [notebook for notebook in course.notebooks if notebook.id == row["notebook"]]
-    name = f"{known[0].number} · {known[0].title}" if known else row["notebook"]
-    parts = [f"[{name}]({to_root}notebooks/{row['notebook']}.ipynb)"]
+    headings = {notebook.id: notebook.heading for notebook in course.notebooks}
+    name = row["notebook"]
+    parts = [f"[{headings.get(name, name)}]({to_root}notebooks/{name}.ipynb)"]
     if row["cell"]:
         parts.append(f"`{row['cell']}`")
     parts += [f"`{_name(run)}-{run['key'][:6]}`" for run in row["runs"]]
@@ -130,8 +130,7 @@ def counts_line(table: pd.DataFrame) -> str:
 
 def claims_page(folder: Path, course: Course) -> str:
     """Return claims.md, the whole ledger of a figures folder; equal inputs give equal text."""
-    claims = read_claims(folder)
-    table = ledger.read_ledger(claims, course)
+    table = ledger.read_ledger(read_claims(folder), course)
     up = _way_up(folder)
     parts = ["# The ledger of claims", GENERATED.format(files="claims.json, claims.toml and paper.toml")]
     parts += [counts_line(table), LEDGER_NOTE.format(up=up)]
@@ -141,12 +140,15 @@ def claims_page(folder: Path, course: Course) -> str:
         lines = [["claim", "paper", "ours (95 % interval)", "n", "chance", "split", "data", "verdict", "from"]]
         for row in rows:
             claim = f"{row['statement']}<br>{row['source']}; {row['kind']} `{row['claim']}`"
-            qualifiers = [cell_text(row[key]) for key in ("n", "chance", "split", "data")]
             verdict = verdict_text(row) + (f": {row['note']}" if row["note"] else "")
-            lines.append([claim, *both_values(row), *qualifiers, verdict, _origin(row, course, f"{up}/")])
+            lines.append([claim, *both_values(row), *_qualifiers(row), verdict, _origin(row, course, f"{up}/")])
         parts.append(_markdown(lines))
     parts += ["## Trained networks", networks_table(table)]
     return "\n\n".join(parts) + "\n"
+
+
+def _qualifiers(row: Mapping[str, Any]) -> list[str]:
+    return [cell_text(row[key]) for key in ("n", "chance", "split", "data")]
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -176,12 +178,9 @@ def tables_table(table: pd.DataFrame, course: Course) -> str:
         if cited is None:
             continue
         said, ours = both_values(row)
-        if row["status"] not in (ledger.RECORDED, ledger.STALE):
-            ours = verdict_text(row)
-        elif row["status"] == ledger.STALE:
-            ours += f" (stale: {row['detail']})"
-        qualifiers = [cell_text(row[key]) for key in ("n", "chance", "split", "data")]
-        lines.append([cited[0], row["statement"], said, ours, *qualifiers, _origin(row, course, "")])
+        if row["status"] != ledger.RECORDED:
+            ours = f"{ours} (stale: {row['detail']})" if row["status"] == ledger.STALE else verdict_text(row)
+        lines.append([cited[0], row["statement"], said, ours, *_qualifiers(row), _origin(row, course, "")])
     lines[1:] = sorted(lines[1:], key=lambda line: line[0])
     return _markdown(lines)
 
@@ -197,18 +196,14 @@ def gallery(folder: Path, course: Course) -> str:
         parts.append(f"Made with {'; '.join(made_by)}.")
     parts.append(f"What was found beside what the paper says: [the ledger of claims](claims.md). {counts_line(table)}")
     for notebook in course.notebooks:
-        mine = [name for name in notebook.figures if name in rows]
-        if not mine:
-            continue
-        parts.append(f"## [{notebook.number} · {notebook.title}]({up}/notebooks/{notebook.id}.ipynb)")
-        for name in mine:
-            row = rows[name]
-            parts.append(f"### {row['title']} ({row['paper']})")
-            parts.append(f"![{_markdown_alt(row['alt'])}]({row['file']})")
-            if row["caption"]:
-                parts.append(row["caption"])
+        mine = [rows[name] for name in notebook.figures if name in rows]
+        if mine:
+            parts.append(f"## [{notebook.heading}]({up}/notebooks/{notebook.id}.ipynb)")
+        for row in mine:
+            alt = row["alt"].replace("[", "(").replace("]", ")")
+            parts += [f"### {row['title']} ({row['paper']})", f"![{alt}]({row['file']})", row["caption"]]
             parts.append(_figure_origin(row))
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def _figure_origin(row: Mapping[str, Any]) -> str:
@@ -225,12 +220,8 @@ def _way_up(folder: Path) -> str:
     return os.path.relpath(paths.ROOT, folder).replace(os.sep, "/") if folder.is_relative_to(paths.ROOT) else ".."
 
 
-def _markdown_alt(text: str) -> str:
-    return text.replace("[", "(").replace("]", ")")
-
-
 def between_markers(text: str, inner: str, *, path: Path, name: str = "paper-vs-ours") -> str:
-    """Return `text` with what stands between the markers `<!-- NAME:begin -->` and `:end -->` replaced by `inner`.
+    """Return `text` with everything between the markers `<!-- NAME:begin -->` and `:end -->` replaced by `inner`.
 
     Raises
     ------
@@ -250,10 +241,10 @@ def notebooks_table(course: Course) -> str:
     """Return the map of notebooks to the paper's sections, figures and tables in Markdown."""
     lines = [["notebook", "the paper's", "figures", "tables", "minutes to study"]]
     for notebook in course.notebooks:
-        drawn = ", ".join(str(int(name[-2:])) for name in notebook.figures if name.startswith("figure_"))
-        cells = [f"[{notebook.number} · {notebook.title}](notebooks/{notebook.id}.ipynb)", notebook.section]
-        cells += [drawn, ", ".join(map(str, notebook.tables)), str(notebook.study_minutes)]
-        lines.append([cell or "–" for cell in cells])
+        drawn = ", ".join(str(int(name[-2:])) for name in notebook.figures if name.startswith("figure_")) or "–"
+        tables = ", ".join(map(str, notebook.tables)) or "–"
+        link = f"[{notebook.heading}](notebooks/{notebook.id}.ipynb)"
+        lines.append([link, notebook.section, drawn, tables, str(notebook.study_minutes)])
     return _markdown(lines)
 
 

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,7 +11,7 @@ import pandas as pd
 from microx_utils import training
 from microx_utils.course import paper, records
 from microx_utils.course.claims import CLAIMS_FILE, Claim, claim_row, load_claims
-from microx_utils.course.outline import Course, Notebook, duration
+from microx_utils.course.outline import Course, duration
 from microx_utils.experiments import Experiment, get_profile, parse_experiment, read_experiments
 from microx_utils.rivals import systems
 from microx_utils.rivals.systems import Baseline
@@ -21,17 +20,15 @@ from microx_utils.support import cache, paths
 RECORDED, STALE, COMPUTED, NOT_RUN, NO_NOTEBOOK = "recorded", "stale", "needs no run", "not run yet", "no notebook yet"
 """Status of a ledger's row. Only the first three have a verdict."""
 
-EARLIER = "recorded by an earlier version of this package"
-
 MENTION = re.compile(r"(abstract)|sections? ([IVX]+(?:\.[A-F])?)|(Figure|Table)s? (\d+)")
 
 
 def describe_inputs(made_from: Any) -> Any:
-    """Return what `save_figure` and `record_claim` were given as `made_from`, as JSON holds it.
+    """Return what `Lesson.show` and `Lesson.record_claim` were given as `made_from`, as JSON holds it.
 
     A `training.Run` becomes {"experiment", "seed", "key", "settings"}, in lists and dicts too; `settings` is the hash
-    of the experiment as it was. A `Baseline` becomes the same and "system": its experiment decided people and segments,
-    and its `settings` are also those of the system. Other values stay, see `figures.plain`.
+    of the experiment as it was. A `Baseline` also has "system": its experiment determined people and segments, and its
+    `settings` include the system's. Other values are kept, see `records.plain`.
     """
     if isinstance(made_from, training.Run | Baseline):
         experiment = made_from.experiment
@@ -54,10 +51,10 @@ def settings_key(experiment: Experiment) -> str:
 def system_key(name: str, experiment: Experiment) -> str:
     """Return the hash of a compared system's options, its code's version and the experiment it is run on.
 
-    Other options than `baselines.OPTIONS` stand in the notebook's code, whose changes are seen anyway.
+    Options other than `systems.OPTIONS` are in the notebook's code, whose changes are noticed anyway.
     """
-    made_from = {"options": systems.OPTIONS[name], "code": systems.CODE_VERSION}
-    return cache.content_key(**made_from, experiment=settings_key(experiment))
+    options, code = systems.OPTIONS[name], systems.CODE_VERSION
+    return cache.content_key(options=options, code=code, experiment=settings_key(experiment))
 
 
 def runs_of(inputs: Any) -> list[dict[str, Any]]:
@@ -72,21 +69,17 @@ def runs_of(inputs: Any) -> list[dict[str, Any]]:
     return found
 
 
-def origin_key(notebook: str, *, profile: str, data: str, seed: int, inputs: Any, folder: Path | None = None) -> str:
-    """Return the hash of all that a notebook's row comes from: its code, the profile, data set, seed and inputs.
-
-    `folder` holds the notebooks; `paths.NOTEBOOKS` unless given.
-    """
-    path = (folder or paths.NOTEBOOKS) / f"{notebook}.ipynb"
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    code = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
+def origin_key(notebook: str, *, profile: str, data: str, seed: int, inputs: Any) -> str:
+    """Return the hash of all that a notebook's row comes from: its code, the profile, data set, seed and inputs."""
+    cells = json.loads((paths.NOTEBOOKS / f"{notebook}.ipynb").read_text(encoding="utf-8"))["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]  # a text or a list of lines
     return cache.content_key(code=code, profile=asdict(get_profile(profile)), data=data, seed=seed, inputs=inputs)
 
 
 def why_stale(row: Mapping[str, Any]) -> str:
     """Return what has changed since a row of claims.json was written; "" if nothing has."""
     if not {"seed", "inputs", "data_set", "made_from"} <= row.keys():
-        return EARLIER
+        return "recorded by an earlier version of this package"
     notebook = row["notebook"]
     if not (paths.NOTEBOOKS / f"{notebook}.ipynb").is_file():
         return f"notebook {notebook} is gone"
@@ -103,8 +96,6 @@ def _what_changed(run: Mapping[str, Any], profile: str, known: Mapping[str, Any]
 
     `known` are the rows of experiments.toml.
     """
-    if not {"experiment", "seed", "settings"} <= run.keys():
-        return EARLIER
     name = run["experiment"]
     if name not in known:
         return f"experiment {name} is gone"
@@ -148,11 +139,11 @@ def read_ledger(rows: Mapping[str, Mapping[str, Any]], course: Course, *, profil
     Parameters
     ----------
     rows
-        `figures.read_claims` of an output folder.
+        `records.read_claims` of an output folder.
     course
         Says which notebook records which claim.
     profile
-        Whose running times stand beside claims that have not been recorded.
+        Whose running times are given for claims that have not been recorded.
 
     Returns
     -------
@@ -170,12 +161,11 @@ def read_ledger(rows: Mapping[str, Mapping[str, Any]], course: Course, *, profil
 
 
 def _ledger_row(claim: Claim, row: Mapping[str, Any] | None, course: Course, profile: str) -> dict[str, Any]:
-    homes = [notebook for notebook in course.notebooks if claim.id in notebook.claims]
-    home = homes[0] if homes else None
+    home = next((notebook for notebook in course.notebooks if claim.id in notebook.claims), None)
     record: dict[str, Any] = {"claim": claim.id, "section": section_of(claim.source), "statement": claim.statement}
-    record |= {"source": claim.source, "kind": claim.kind, "paper": claim.paper, "ours": None, "interval": None}
-    record |= dict.fromkeys(("n", "chance", "split", "data", "verdict"), None) | {"note": "", "cell": None, "runs": []}
-    record["notebook"] = home.id if home else None
+    record |= {"source": claim.source, "kind": claim.kind, "paper": claim.paper}
+    record |= dict.fromkeys(("ours", "interval", "n", "chance", "split", "data", "verdict"))
+    record |= {"note": "", "cell": None, "runs": [], "notebook": home.id if home else None}
     if claim.kind == "audit":  # what is on disk can only repeat it
         record |= claim_row(claim.id, rendered=False, data="") | {"status": COMPUTED, "detail": ""}
         if row is not None and row["verdict"] == record["verdict"]:
@@ -188,12 +178,9 @@ def _ledger_row(claim: Claim, row: Mapping[str, Any] | None, course: Course, pro
         record |= {key: row[key] for key in copied} | {"cell": row.get("cell"), "runs": runs_of(row.get("inputs"))}
         record |= {"status": STALE if reason else RECORDED, "detail": reason}
     elif home is not None:
-        record |= {"status": NOT_RUN, "detail": _how_to_run(home, profile)}
+        minutes = home.run_minutes.get(profile)
+        about = f", about {duration(minutes)}" if minutes else ""
+        record |= {"status": NOT_RUN, "detail": f"run notebook {home.number}{about}"}
     else:
         record |= {"status": NO_NOTEBOOK, "detail": f"declared in {CLAIMS_FILE.name}, recorded by none"}
     return record
-
-
-def _how_to_run(notebook: Notebook, profile: str) -> str:
-    minutes = notebook.run_minutes.get(profile)
-    return f"run notebook {notebook.number}" + (f", about {duration(minutes)}" if minutes else "")

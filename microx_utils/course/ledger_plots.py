@@ -13,15 +13,7 @@ from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
 from microx_utils.course import ledger
-from microx_utils.course.claims import (
-    ADOPTED,
-    CONSISTENT,
-    CONTRADICTED,
-    DIFFERS,
-    NOT_ADOPTED,
-    REPRODUCED,
-    UNTESTABLE,
-)
+from microx_utils.course.claims import VERDICTS
 from microx_utils.course.gallery import STANDINGS, standing
 from microx_utils.labels import CHANCE
 from microx_utils.plots.style import (
@@ -36,21 +28,11 @@ from microx_utils.plots.style import (
     write_percent,
 )
 
-COLOURS = {
-    REPRODUCED: "#117733",
-    DIFFERS: "#cc6677",
-    UNTESTABLE: "#c9cdd2",
-    CONTRADICTED: "#882255",
-    CONSISTENT: "#88ccee",
-    ADOPTED: "#332288",
-    NOT_ADOPTED: "#ddcc77",
-    ledger.STALE: "#ffffff",
-    ledger.NOT_RUN: "#ffffff",
-    ledger.NO_NOTEBOOK: "#ffffff",
-}
-"""Paul Tol's muted palette; what has no verdict is white and told apart by its hatching."""
-
 HATCHES = {ledger.STALE: "xxxx", ledger.NOT_RUN: "////", ledger.NO_NOTEBOOK: "...."}
+
+_PALETTE = ("#117733", "#cc6677", "#c9cdd2", "#882255", "#88ccee", "#332288", "#ddcc77")
+COLOURS = dict(zip(VERDICTS, _PALETTE, strict=True)) | dict.fromkeys(HATCHES, "#ffffff")
+"""Paul Tol's muted palette; claims without a verdict are white and told apart by their hatching."""
 
 
 def draw_verdicts(table: pd.DataFrame, titles: Mapping[str, str], *, title: str, caption: str = "") -> Figure:

@@ -1,4 +1,4 @@
-"""The lesson that a notebook opens: checked parameters, and the way for its figures and claims to reach the disk."""
+"""The lesson that a notebook opens: its checked parameters, its data and runs, and what it saves."""
 
 import json
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Lesson:
-    """An open notebook: its checked parameters, and the only way for its figures and claims to reach the disk."""
+    """An open notebook: its checked parameters, its data and runs, and what it saves."""
 
     entry: Notebook
     profile: Profile
@@ -37,11 +37,6 @@ class Lesson:
     def notebook(self) -> str:
         """The notebook's id, such as "06_evaluation"."""
         return self.entry.id
-
-    @property
-    def title(self) -> str:
-        """The notebook's title."""
-        return self.entry.title
 
     @property
     def data_label(self) -> str:
@@ -110,8 +105,8 @@ class Lesson:
             A heading for the gallery; the paper's own title, or the id's topic, unless given.
         made_from
             What it was drawn from: runs (`lesson.train`), the keys of other cached results (`store.key`), or any plain
-            values, alone or in lists and dicts. They stand in the row as `inputs`, a run with its experiment and key;
-            `made_from` there is the hash of them, the notebook's code, the profile, the data set's name and the seed.
+            values, alone or in lists and dicts. The row has them as `inputs`, a run with its experiment and key; its
+            `made_from` is the hash of them, the notebook's code, the profile, the data set's name and the seed.
         parameters
             Whatever else shaped it; kept in the manifest.
 
@@ -145,15 +140,11 @@ class Lesson:
         id: str,
         ours: Any = None,
         *,
-        interval: tuple[float, float] | None = None,
-        n: int | None = None,
-        chance: float | None = None,
-        split: str | None = None,
         data: str | None = None,
         made_from: Any = None,
-        note: str = "",
+        **qualifiers: Any,
     ) -> str:
-        """Put our value of one of the paper's claims into claims.json; return the verdict.
+        """Record our value of one of the paper's claims in claims.json; return the verdict.
 
         Parameters
         ----------
@@ -161,13 +152,12 @@ class Lesson:
             A claim of claims.toml that course.toml declares for this notebook.
         ours
             Our value; left out for an audit of the paper against itself.
-        interval, n, chance, split
-            95 % interval (low, high), number of test segments, accuracy of a guess, and the split rule
-            ("subject"). A score needs all four.
         data
             What was measured, if not simply the notebook's data set, for instance "sample, own recordings".
         made_from
             As for `show`.
+        qualifiers
+            interval, n, chance, split and note, as for `claims.claim_row`; a score needs the first four.
 
         Raises
         ------
@@ -179,38 +169,21 @@ class Lesson:
                 f"claim {id!r} is not declared for {self.notebook} in course.toml; declared are {self.entry.claims}"
             )
         origin = self._origin(made_from)
-        row = claim_row(
-            id,
-            records.plain(ours),
-            rendered=records.is_rendered(self.data),
-            data=data or origin["data"],
-            interval=interval,
-            n=n,
-            chance=chance,
-            split=split,
-            note=note,
-        )
+        rendered = records.is_rendered(self.data)
+        row = claim_row(id, records.plain(ours), rendered=rendered, data=data or origin["data"], **qualifiers)
         records.record_claim(self.folder, id, origin | {"data_set": origin["data"]} | row)
         return row["verdict"]
 
     def _origin(self, made_from: Any) -> dict[str, Any]:
         """Return what every row says of where it comes from. Paths stay out: the files are published."""
-        name, inputs = records.data_name(self.data), ledger.describe_inputs(made_from)
-        return {
-            "notebook": self.notebook,
-            "cell": _running_cell(self.notebook),
-            "profile": self.profile.name,
-            "data": name,
-            "seed": self.seed,
-            "inputs": inputs,
-            "made_from": ledger.origin_key(
-                self.notebook, profile=self.profile.name, data=name, seed=self.seed, inputs=inputs
-            ),
-        }
+        row: dict[str, Any] = {"profile": self.profile.name, "data": records.data_name(self.data), "seed": self.seed}
+        row["inputs"] = ledger.describe_inputs(made_from)
+        key = ledger.origin_key(self.notebook, **row)
+        return row | {"notebook": self.notebook, "cell": _running_cell(self.notebook), "made_from": key}
 
 
 def _running_cell(notebook: str) -> str | None:
-    """Return the id of the notebook's cell that is being run; None outside of it, or if the cell has been changed."""
+    """Return the id of the notebook's running cell; None outside a notebook, or if the cell has been edited."""
     shell = get_ipython()
     if shell is None or shell.history_manager is None:
         return None
@@ -226,10 +199,10 @@ def _figure_title(name: str) -> str:
 
 
 def _as_figure(fig: Any) -> "Figure":
-    """Return the Figure meant: itself, or that of an Axes or a seaborn grid."""
+    """Return a Figure itself, or that of an Axes or a seaborn grid."""
     from matplotlib.figure import Figure
 
-    found = fig if isinstance(fig, Figure) else getattr(fig, "figure", None)
+    found = getattr(fig, "figure", None)  # a Figure's is itself
     if not isinstance(found, Figure):
         raise ValueError(f"fig is a {type(fig).__name__}; give a matplotlib Figure, or an Axes")
     return found

@@ -1,9 +1,8 @@
-"""The course's manifest, course.toml: which notebooks there are, in which order, and what each must leave behind."""
+"""The course's outline, course.toml: the notebooks in order, and the figures and claims that each must record."""
 
 import re
 import tomllib
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +40,11 @@ class Notebook:
         """Its name without the number."""
         return self.id[3:]
 
+    @property
+    def heading(self) -> str:
+        """Number and title, as links to it read: "06 · Evaluation"."""
+        return f"{self.number} · {self.title}"
+
 
 @dataclass(frozen=True)
 class Course:
@@ -49,27 +53,12 @@ class Course:
     title: str
     notebooks: tuple[Notebook, ...]
 
-    @cached_property
-    def claims(self) -> list[str]:
-        """The ids of all claims that the course tests, in order."""
-        return [claim for notebook in self.notebooks for claim in notebook.claims]
-
     def notebook(self, name: str) -> Notebook:
         """Return a notebook by its id."""
         for notebook in self.notebooks:
             if notebook.id == name:
                 return notebook
         raise ValueError(f"unknown notebook {name!r}; choose from {[notebook.id for notebook in self.notebooks]}")
-
-    def previous(self, name: str) -> Notebook | None:
-        """Return the notebook before, or None for the first."""
-        place = self.notebooks.index(self.notebook(name))
-        return self.notebooks[place - 1] if place else None
-
-    def next(self, name: str) -> Notebook | None:
-        """Return the notebook after, or None for the last."""
-        place = self.notebooks.index(self.notebook(name))
-        return self.notebooks[place + 1] if place + 1 < len(self.notebooks) else None
 
     def select(self, only: str | None) -> tuple[Notebook, ...]:
         """Return the notebooks that a comma-separated list names, in the course's order; all for None.
@@ -127,26 +116,28 @@ def load_course(path: Path = COURSE_FILE) -> Course:
     Raises
     ------
     ValueError
-        An entry is incomplete, an id stands twice, or something is needed before it has been taught.
+        An entry is incomplete, an id occurs twice, or a notebook needs one that comes later.
     """
     document = tomllib.loads(path.read_text(encoding="utf-8"))
     notebooks = tuple(parse_notebook(row) for row in document["notebooks"])
     for what in ("figures", "claims"):
         ids = [each for notebook in notebooks for each in getattr(notebook, what)]
         if len(ids) != len(set(ids)):
-            raise ValueError(f"{path.name}: {what} that stand twice: {sorted({i for i in ids if ids.count(i) > 1})}")
+            raise ValueError(f"{path.name}: {what} that occur twice: {sorted({i for i in ids if ids.count(i) > 1})}")
     if [notebook.last for notebook in notebooks] != sorted(notebook.last for notebook in notebooks):
         raise ValueError(f"{path.name}: a notebook that runs last has others after it")
     seen: list[str] = []
     for notebook in notebooks:
         if notebook.id in seen or not set(notebook.needs) <= set(seen):
-            raise ValueError(f"{path.name}: {notebook.id} stands twice or needs {notebook.needs} before they come")
+            raise ValueError(
+                f"{path.name}: {notebook.id} occurs twice, or needs one that comes later: {notebook.needs}"
+            )
         seen.append(notebook.id)
     return Course(document["title"], notebooks)
 
 
 def time_line(notebook: Notebook) -> str:
-    """Return the line of a notebook's opening that says how long it takes; profiles not yet measured are left out."""
+    """Return the line of a notebook's opening that says how long it takes; profiles not measured yet are left out."""
     line = f"**Time** about {notebook.study_minutes} minutes to work through"
     measured = [(name, notebook.run_minutes[name]) for name in ("class", "smoke") if notebook.run_minutes.get(name)]
     if measured:
@@ -169,7 +160,7 @@ TIME_LINE = re.compile(r"\*\*Time\*\*[^\"\\\n]*")
 
 
 def save_time_lines(course: Course, folder: Path) -> list[Path]:
-    """Bring the time lines of the notebooks in `folder` up to date with the manifest; return the files changed.
+    """Update the time lines of the notebooks in `folder` from course.toml; return the files changed.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a run leaves in figures/: PNGs, manifest.json and claims.json. The pages made from them: gallery."""
+"""What a run leaves in figures/: PNGs, manifest.json and claims.json. `gallery` makes pages of them."""
 
 import hashlib
 import importlib.metadata
@@ -6,7 +6,8 @@ import json
 import os
 import platform
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,18 +116,13 @@ def write_json(path: Path, document: dict[str, Any]) -> None:
         temporary.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
-def _update(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Read, change and write a document. The caller holds the folder's lock."""
-    document = read_json(path)
-    change(document)
-    write_json(path, document)
-
-
-def save_png(figure: "Figure", path: Path) -> str:
-    """Write a figure as a PNG that depends on nothing but the figure; return its SHA-256."""
-    with cache.atomic_file(path) as temporary:
-        figure.savefig(temporary, dpi=DPI, bbox_inches="tight", facecolor="white", metadata={"Software": None})
-        return hashlib.sha256(temporary.read_bytes()).hexdigest()
+@contextmanager
+def updating(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield a document to change and write it afterwards, one process at a time."""
+    with cache.lock(path):
+        document = read_json(path)
+        yield document
+        write_json(path, document)
 
 
 def record_figure(folder: Path, name: str, figure: "Figure", row: dict[str, Any]) -> Path:
@@ -143,26 +139,22 @@ def record_figure(folder: Path, name: str, figure: "Figure", row: dict[str, Any]
     path = folder / f"{name}.png"
     made_on = machine()
     machine_key = cache.content_key(**made_on)[:8]
-    with cache.lock(folder / "manifest.json"):
-        digest = save_png(figure, path)
-        full_row = plain(row | {"alt": alt, "file": path.name, "sha256": digest, "machine": machine_key})
-
-        def change(document: dict[str, Any]) -> None:
-            rows = document.setdefault("figures", {})
-            rows[name] = full_row
-            used = {each["machine"] for each in rows.values()}
-            machines = document.get("machines", {}) | {machine_key: made_on}
-            document["machines"] = {key: value for key, value in machines.items() if key in used}
-
-        _update(folder / "manifest.json", change)
+    with updating(folder / "manifest.json") as document:
+        with cache.atomic_file(path) as temporary:  # bytes that depend on nothing but the figure
+            figure.savefig(temporary, dpi=DPI, bbox_inches="tight", facecolor="white", metadata={"Software": None})
+            digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
+        rows = document.setdefault("figures", {})
+        rows[name] = plain(row | {"alt": alt, "file": path.name, "sha256": digest, "machine": machine_key})
+        used = {each["machine"] for each in rows.values()}
+        machines = document.get("machines", {}) | {machine_key: made_on}
+        document["machines"] = {key: value for key, value in machines.items() if key in used}
     return path
 
 
 def record_claim(folder: Path, name: str, row: dict[str, Any]) -> None:
     """Put a claim's row into claims.json, one process at a time."""
-    full_row = plain(row)
-    with cache.lock(folder / "claims.json"):
-        _update(folder / "claims.json", lambda document: document.setdefault("claims", {}).update({name: full_row}))
+    with updating(folder / "claims.json") as document:
+        document.setdefault("claims", {})[name] = plain(row)
 
 
 def read_figures(folder: Path) -> dict[str, dict[str, Any]]:

@@ -1,7 +1,7 @@
 """The classical systems of Table 2's comparison: class shares, landmark motion, peak frames with an SVM.
 
-Each `fit_...` takes the spans of both levels (`baselines.span_table`) and returns a `Fitted`. Choices are made on the
-validation people of the same level; test people are only predicted. `baselines` says what the systems are.
+Each `fit_...` takes the spans of both levels (`systems.span_table`) and returns a `Fitted`. Choices are made on the
+validation people of the same level; test people are only predicted. `systems` says what the systems are.
 """
 
 import os
@@ -38,7 +38,7 @@ LEVELS = ("segment", "clip")
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a system leaves behind.
+    """A fitted system.
 
     Attributes
     ----------
@@ -47,8 +47,8 @@ class Fitted:
     facts
         seconds_features, seconds_training, parameters, chosen; plain values.
     answer, inputs
-        `answer(*inputs(row))` is the system's answer to one clip, a row of `CropStore.clips`; `inputs` gets what every
-        system needs in memory (faces, landmarks), `answer` is what is timed.
+        `answer(*inputs(row))` is the system's answer to one clip, a row of `CropStore.clips`; `inputs` loads what every
+        system needs in memory (faces, landmarks), and only `answer` is timed.
     """
 
     probabilities: dict[str, NDArray]
@@ -63,13 +63,13 @@ def fit_majority(spans: Mapping[str, pd.DataFrame]) -> Fitted:
     for level, rows in spans.items():
         train = rows["split"] == "train"
         shares = rows.loc[train, "emotion"].value_counts(normalize=True).reindex(EMOTIONS, fill_value=0.0)
-        probabilities[level] = np.tile(shares.to_numpy(), (int((~train).sum()), 1))
+        probabilities[level] = np.tile(shares, ((~train).sum(), 1))
     facts = {"seconds_features": 0.0, "seconds_training": 0.0, "parameters": len(EMOTIONS), "chosen": {}}
     return Fitted(probabilities, facts, lambda: probabilities["clip"][0], lambda row: ())
 
 
 def fit_landmarks(spans: Mapping[str, pd.DataFrame], store: CropStore) -> Fitted:
-    """Classify how the 68 points lie and move (`landmark_features`) by logistic regression or an SVM."""
+    """Classify the position and motion of the 68 points (`landmark_features`) by logistic regression or an SVM."""
     started = time.perf_counter()
     features = _of_all_clips(_landmarks_of_clip, spans, store, {}, desc="landmark motion")
     seconds = time.perf_counter() - started
@@ -84,8 +84,7 @@ def fit_landmarks(spans: Mapping[str, pd.DataFrame], store: CropStore) -> Fitted
         return chosen["clip"].probabilities(landmark_features(points[seen])[None, None])
 
     def inputs(row: pd.Series) -> tuple:
-        seen = store.available[row["first"] : row["first"] + row["frames"], FULL_FACE]
-        return landmark_array(clip_landmarks(row["path"]))[: row["frames"]], seen
+        return landmark_array(clip_landmarks(row["path"]))[: row["frames"]], _with_a_face(store, row)
 
     return Fitted(probabilities, {"seconds_features": seconds, **facts}, answer, inputs)
 
@@ -112,8 +111,7 @@ def fit_appearance(spans: Mapping[str, pd.DataFrame], store: CropStore, options:
         return chosen["clip"].probabilities(descriptors.hellinger(counts)[None])
 
     def inputs(row: pd.Series) -> tuple:
-        seen = store.available[row["first"] : row["first"] + row["frames"], FULL_FACE]
-        return aligned_grey(row["path"], options["size"], row["frames"]), seen
+        return aligned_grey(row["path"], options["size"], row["frames"]), _with_a_face(store, row)
 
     return Fitted(probabilities, {"seconds_features": seconds, **facts}, answer, inputs)
 
@@ -122,7 +120,7 @@ def fit_appearance(spans: Mapping[str, pd.DataFrame], store: CropStore, options:
 
 
 def landmark_features(points: NDArray) -> NDArray[np.float32]:
-    """Return what 68 points do over some frames, freed of the head's place, size and roll.
+    """Return the mean position and the motion of 68 points over some frames, without the head's place, size and roll.
 
     Parameters
     ----------
@@ -132,8 +130,8 @@ def landmark_features(points: NDArray) -> NDArray[np.float32]:
     Returns
     -------
     float32 (544,)
-        Mean, standard deviation, range, and last frame minus first of each of the 136 coordinates, in distances between
-        the eyes, from the middle between them.
+        Mean, standard deviation, range, and last frame minus first of each of the 136 coordinates. The origin is the
+        midpoint between the eyes, the unit their distance.
     """
     each = level_points(points).reshape(len(points), -1)
     parts = [each.mean(axis=0), each.std(axis=0), np.ptp(each, axis=0), each[-1] - each[0]]
@@ -202,7 +200,7 @@ def _of_all_clips(
     *,
     desc: str,
 ) -> dict[str, NDArray]:
-    """Return level -> (spans, ...): `function` of every clip, its windows put back into the spans' order."""
+    """Return level -> (spans, ...): the results of `function` for every clip, in the order of the spans."""
     places = {level: rows.groupby("clip_id").indices for level, rows in spans.items()}
     clips = store.clips[store.clips["clip_id"].isin(places["clip"])]
     calls = []
@@ -211,8 +209,7 @@ def _of_all_clips(
         for level, rows in spans.items():
             own = rows.iloc[places[level][clip["clip_id"]]]
             windows[level] = list(zip(own["first"] - clip["first"], own["frames"], strict=True))
-        seen = np.array(store.available[clip["first"] : clip["first"] + clip["frames"], FULL_FACE])
-        calls.append((clip["path"], seen, windows, options, paths.PROCESSED))
+        calls.append((clip["path"], _with_a_face(store, clip), windows, options, paths.PROCESSED))
     results = run_parallel(function, calls, desc=desc)
     features = {}
     for level, rows in spans.items():
@@ -221,6 +218,11 @@ def _of_all_clips(
         for name, result in zip(clips["clip_id"], results, strict=True):
             features[level][places[level][name]] = result[level]
     return features
+
+
+def _with_a_face(store: CropStore, clip: pd.Series) -> NDArray[np.bool_]:
+    """Return for each frame of a clip whether a face was found in it."""
+    return np.array(store.available[clip["first"] : clip["first"] + clip["frames"], FULL_FACE])
 
 
 # Choosing a classifier
@@ -247,7 +249,7 @@ class Chosen:
 def choose(
     candidates: Mapping[str, BaseEstimator], prepare: BaseEstimator, features: NDArray, spans: pd.DataFrame
 ) -> Chosen:
-    """Fit every candidate on training people and keep the one that is best on validation people; the first of equals.
+    """Fit every candidate on training people and keep the best on validation people; ties go to the first.
 
     Parameters
     ----------
@@ -273,7 +275,7 @@ def choose(
     scores = {name: _scores(model, held) for name, model in fitted.items()}
     accuracy = {name: float((each.argmax(axis=1) == truth).mean()) for name, each in scores.items()}
     best = max(accuracy, key=lambda name: accuracy[name])
-    usable = np.isfinite(scores[best][np.arange(len(truth)), truth])  # of classes that training people show
+    usable = np.isfinite(scores[best][np.arange(len(truth)), truth])  # of classes with training examples
 
     def loss(steepness: float) -> float:
         probabilities = softmax(steepness * scores[best][usable], axis=1)
@@ -284,7 +286,7 @@ def choose(
 
 
 def _scores(model: Any, features: NDArray) -> NDArray[np.float64]:
-    """Return decision scores averaged over frames, (n, 7); minus infinity for a class that nobody trained."""
+    """Return decision scores averaged over frames, (n, 7); minus infinity for a class without training examples."""
     count, frames, width = features.shape
     each = model.decision_function(features.reshape(-1, width))  # (n * frames, classes)
     scores = np.full((count, len(EMOTIONS)), -np.inf)
@@ -299,36 +301,35 @@ def _choose_all(
     prepare: Callable[[int], BaseEstimator],
     finish: Callable[[NDArray], NDArray] = np.asarray,
 ) -> tuple[dict[str, NDArray], dict[str, Chosen], dict[str, Any]]:
-    """Choose features and a classifier for each level; return probabilities of the held-out spans, these, and facts.
+    """Choose features and a classifier for each level; return held-out probabilities, the choices, and facts.
 
     `variants` is level -> name -> features (spans, frames, D). `prepare` makes the transformer, given the most
     dimensions that the training examples allow; `finish` is applied to one variant at a time, to save memory.
     """
     started = time.perf_counter()
-    probabilities, chosen = {}, {}
-    validation: dict[str, dict[str, float]] = {}
+    chosen: dict[str, Chosen] = {}
+    probabilities: dict[str, NDArray] = {}
+    validation: dict[str, dict[str, float]] = {level: {} for level in LEVELS}
     for level in LEVELS:
         train = (spans[level]["split"] == "train").to_numpy()
-        best: Chosen | None = None
         for name, raw in variants[level].items():
             features = finish(raw)
             limit = min(int(train.sum()) * features.shape[1], features.shape[2])
             found = replace(choose(candidates, prepare(limit), features, spans[level]), variant=name)
-            validation.setdefault(level, {})[name] = found.validation
-            if best is None or found.validation > best.validation:
-                best = chosen[level] = found
-                probabilities[level] = found.probabilities(features[~train])
+            validation[level][name] = found.validation
+            if level not in chosen or found.validation > chosen[level].validation:
+                chosen[level], probabilities[level] = found, found.probabilities(features[~train])
     facts = {
         "seconds_training": time.perf_counter() - started,
         "parameters": count_parameters(chosen["clip"].model),
-        "chosen": {level: ", ".join(w for w in (c.variant, c.name) if w != "all") for level, c in chosen.items()},
+        "chosen": {level: c.name if c.variant == "all" else f"{c.variant}, {c.name}" for level, c in chosen.items()},
         "validation": validation,
     }
     return probabilities, chosen, facts
 
 
 def count_parameters(pipeline: Any) -> int:
-    """Return how many fitted numbers a pipeline needs to answer: means, axes, weights, and an SVM's support vectors."""
+    """Return how many fitted numbers a pipeline predicts with: means, axes, weights, and an SVM's support vectors."""
     total = 0
     for _, step in pipeline.steps:
         weights = ("support_vectors_", "dual_coef_") if hasattr(step, "support_vectors_") else ("coef_",)

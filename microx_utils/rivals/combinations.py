@@ -1,7 +1,7 @@
-"""Join the answers of networks that each saw one component, and pick which to join (section VII).
+"""Fuse the predictions of networks that each saw one component, and choose which to fuse (section VII).
 
-Fusion is late: nothing is trained anew, so that any set of components can be had from the seven runs of Table 6, and
-a component that a video does not show is simply left out.
+Fusion is late: nothing is trained again, so the seven runs of Table 6 give every set of components, and a component
+that is hidden in a video is simply left out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ def fuse(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        No table, a table that is none of predictions, or tables of different segments or labels.
+        No table, a table that is not of predictions, or tables of different segments or labels.
     """
     if not len(tables):
         raise ValueError("there is no predictions table to fuse; give one or more")
@@ -64,8 +64,8 @@ def right_answers(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        bool, a row a segment in the first table's order (index segment_id), a column a combination, "left_eye+mouth";
-        smaller combinations first. Its `mean()` is their accuracy.
+        bool, one row per segment in the first table's order (index segment_id), one column per combination such as
+        "left_eye+mouth"; smaller combinations first. Its `mean()` is their accuracy.
     """
     first = next(iter(tables.values()))
     columns = {
@@ -77,7 +77,7 @@ def right_answers(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def best(accuracies: pd.Series, available: Sequence[str] | None = None) -> str:
-    """Return the combination with the highest accuracy; the smaller one if two are equal.
+    """Return the combination with the highest accuracy; ties go to the smaller one.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""What the two streams of Pan et al. are fed: a clip in parts, a face and the optical flow of each (`two_streams`).
+"""The inputs of Pan et al.'s `two_streams`: a clip in parts, with a face and the optical flow of each.
 
-Apart from the network, so that the processes which read the videos need not load Keras.
+Separate from the network, so that the processes that read the videos need not load Keras.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ FLOW_SIZE = 64
 """Side of the faces between which the flow is computed, px; finer than what the network sees, for small motions."""
 
 FLOW_SCALE = 32
-"""The flow is kept as int8 in 1/32 px of FLOW_SIZE: up to 4 px in a step, finer than the flow is right."""
+"""The flow is kept as int8 in 1/32 px of FLOW_SIZE: up to 4 px per step, finer than the flow is accurate."""
 
 _FARNEBACK: Any = {
     "pyr_scale": 0.5,
@@ -38,10 +38,10 @@ _FARNEBACK: Any = {
 def part_frames(
     frames: int, parts: int, *, rng: np.random.Generator | None = None, gap: int = 3
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return which frames of a span stand for its parts: (parts,) for the faces, (parts,) for where the flow starts.
+    """Return the frames that represent the parts of a span: (parts,) for the faces, (parts,) for the flow's starts.
 
     A part's frame is its middle one, or with `rng` a random one. The flow's second frame must lie in the span too, so
-    near the end it starts earlier.
+    near the end the flow starts earlier.
 
     >>> part_frames(10, 5)
     (array([1, 3, 5, 7, 9]), array([1, 3, 5, 6, 6]))

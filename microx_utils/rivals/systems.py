@@ -1,17 +1,17 @@
 """The systems that MicroX is compared with (paper, section V.E, Table 2), on a MicroX run's own segments and people.
 
-`run("lpq_svm", experiment, store)` trains a system on the experiment's training people, makes every choice on its
-validation people, and predicts both at two levels: `segment` (the system sees the ten frames that MicroX sees) and
-`clip` (it sees the whole clip). The results are tables for `evaluation`, cached by content.
+`run_system("lpq_svm", experiment, store)` trains a system on the training people, makes every choice on the validation
+people, and predicts both at two levels: `segment` (the system sees the ten frames that MicroX sees) and `clip` (it sees
+the whole clip). The results are tables for `evaluation`, cached by content.
 
-    majority      the class shares of the training people, whatever is shown
-    landmarks     68 points over time, freed of place, size and roll; mean, spread, range and change; logistic
+    majority      the class shares of the training people, whatever the input
+    landmarks     68 points over time, normalised for place, size and roll; mean, spread, range and change; logistic
                   regression or SVM
     lpq_svm       Zhalehpour et al. (2017): training-free peak frames, LPQ block histograms, SVM, scores averaged
     poem_svm      the same with POEM
     two_streams   Pan et al. (2019), see `two_streams`
 
-What Zhalehpour et al. leave open, as far as is public, and what is done here (OPTIONS):
+What Zhalehpour et al. leave open in what is public, and what is done here (OPTIONS):
 
     aligned face          64 px, grey, turned and scaled by the eyes (`components`)
     peak frames           6 of a clip, 3 of a segment, by the distance of LPQ histograms; MAXDIST, DEND-CLUSTER, or the
@@ -21,7 +21,7 @@ What Zhalehpour et al. leave open, as far as is public, and what is done here (O
     kernel and C          linear or RBF, C 1 or 10: the best accuracy on validation people
     probabilities         decision scores (one against the rest), averaged over the peak frames, through a softmax whose
                           steepness has the lowest loss on validation people
-    segments and clips    a classifier each, trained on segments or on clips
+    segments and clips    one classifier each, trained on segments or on clips
 """
 
 import json
@@ -48,7 +48,7 @@ from microx_utils.support import cache as caching
 from microx_utils.support import paths
 
 CODE_VERSION = 1
-"""Part of every result's key. Raise it when `classical`, `appearance` or `two_streams` changes what comes out."""
+"""Part of every result's key. Raise it when a change to `classical` or `two_streams` changes results."""
 
 _SVM = {"size": 64, "grid": 6, "rules": descriptors.PEAK_RULES, "peaks": {"segment": 3, "clip": 6}, "dimensions": 100}
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -68,7 +68,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "batch_size": 16,
     },
 }
-"""System -> whatever its authors left open and is not chosen on validation people."""
+"""System -> the options that its authors left open and that are not chosen on validation people."""
 
 _TIMED_CLIPS = 20
 
@@ -80,10 +80,10 @@ class Baseline:
     Attributes
     ----------
     name, experiment, key, folder
-        Which system, what it was run on, the hash of all that made it, and where its files lie.
+        Which system, what it was run on, the hash of all its inputs, and the folder of its files.
     predictions
-        Validation and test rows of both levels: the columns of `evaluation.COLUMNS`, and level. A clip's segment_id is
-        its clip_id.
+        Validation and test rows of both levels: the columns of `evaluation.COLUMNS`, and level. The segment_id of a
+        clip is its clip_id.
     timings
         seconds_features (reading, cropping and describing all clips), seconds_training (fitting and choosing),
         milliseconds_per_clip (inference, see `clip_milliseconds`), parameters, chosen (what validation people decided),
@@ -104,7 +104,7 @@ class Baseline:
 
 
 def span_table(experiment: Experiment, store: CropStore, level: str) -> pd.DataFrame:
-    """Return what is classified: the segments of `training.split_table`, or the clips that they are cut from.
+    """Return what is classified: the segments of `batches.split_table`, or the clips that they are cut from.
 
     Columns segment_id, clip_id, subject, emotion, split, first (row in the store), frames. A clip is taken whole, from
     its first frame to its last. Raises ValueError for a split that divides clips.
@@ -152,8 +152,8 @@ def run_system(
         raise ValueError(f"{name} has no options {unknown}; choose from {sorted(OPTIONS[name])}")
     chosen = OPTIONS[name] | dict(options or {})
     spans = {level: span_table(experiment, store, level) for level in LEVELS}
-    made_from: dict[str, Any] = {"system": name, "options": chosen, "code": CODE_VERSION, "store": store.key}
-    made_from["rows"] = [spans[level].to_csv(index=False) for level in LEVELS]
+    rows = [spans[level].to_csv(index=False) for level in LEVELS]
+    made_from = {"system": name, "options": chosen, "code": CODE_VERSION, "store": store.key, "rows": rows}
     if name == "two_streams":
         made_from |= {key: getattr(experiment, key) for key in ("seed", "epochs", "patience")}
         made_from["backend"] = os.environ.get("KERAS_BACKEND", "tensorflow")
@@ -166,8 +166,11 @@ def run_system(
                 fitted = _fit(name, spans, store, experiment, chosen, made)
                 tables = [_predictions(spans[level], fitted.probabilities[level], level) for level in LEVELS]
                 pd.concat(tables, ignore_index=True).to_parquet(made / "predictions.parquet", index=False)
+                tested = spans["clip"].query("split == 'test'")["clip_id"].iloc[:_TIMED_CLIPS]
+                clips = store.clips[store.clips["clip_id"].isin(tested)]
+                inputs = [fitted.inputs(row) for _, row in clips.iterrows()]
                 timings = fitted.facts | {
-                    "milliseconds_per_clip": clip_milliseconds(fitted.answer, _timed(fitted, spans["clip"], store)),
+                    "milliseconds_per_clip": clip_milliseconds(fitted.answer, inputs),
                     "machine": f"{platform.machine()}, {os.cpu_count()} cores",
                     "options": chosen,
                 }
@@ -197,22 +200,15 @@ def _fit(
 
 def _predictions(spans: pd.DataFrame, probabilities: NDArray, level: str) -> pd.DataFrame:
     rows = spans.loc[spans["split"] != "train", ["segment_id", "clip_id", "subject", "emotion", "split"]]
-    return (
-        rows.reset_index(drop=True).join(pd.DataFrame(probabilities, columns=list(PROBABILITIES))).assign(level=level)
-    )
-
-
-def _timed(fitted: Fitted, clips: pd.DataFrame, store: CropStore) -> list[tuple]:
-    """Return what `fitted.answer` is given for some test clips."""
-    tested = clips.loc[clips["split"] == "test", "clip_id"].iloc[:_TIMED_CLIPS]
-    return [fitted.inputs(row) for _, row in store.clips[store.clips["clip_id"].isin(tested)].iterrows()]
+    columns = pd.DataFrame(probabilities, columns=list(PROBABILITIES), index=rows.index)
+    return rows.join(columns).assign(level=level)
 
 
 def clip_milliseconds(answer: Callable[..., Any], clips: Sequence[tuple]) -> float:
     """Return the median time that a system takes for one clip, ms.
 
-    `answer(*clip)` goes from what lies in memory (aligned faces, crops or landmarks, which every system needs and are
-    not counted) to probabilities. Each clip is answered twice, and the second time counts: the first compiles.
+    `answer(*clip)` turns what is in memory (aligned faces, crops or landmarks, whose preparation is not counted) into
+    probabilities. Each clip is answered twice, and the second time counts: the first compiles.
     """
     times = []
     for clip in clips:
@@ -229,14 +225,13 @@ def microx_milliseconds(run: training.Run, store: CropStore) -> float:
     with caching.lock(folder):
         if not folder.is_dir():
             model = run.load_model()
-            test = span_table(run.experiment, store, "segment").query("split == 'test'")
-            clips = [
-                (segment_crops(store, rows, run.experiment.frames),)
-                for _, rows in list(test.groupby("clip_id"))[:_TIMED_CLIPS]
-            ]
-            took = clip_milliseconds(
-                lambda crops: model.predict_on_batch(batches.model_inputs(crops, run.experiment)), clips
-            )
+            test = span_table(run.experiment, store, "segment").query("split == 'test'").groupby("clip_id")
+            clips = [(segment_crops(store, rows, run.experiment.frames),) for _, rows in list(test)[:_TIMED_CLIPS]]
+
+            def answer(crops: NDArray) -> NDArray:
+                return model.predict_on_batch(batches.model_inputs(crops, run.experiment))
+
+            took = clip_milliseconds(answer, clips)
             with caching.atomic_folder(folder) as made:
                 (made / "timings.json").write_text(json.dumps({"milliseconds_per_clip": took}))
     return float(json.loads((folder / "timings.json").read_text())["milliseconds_per_clip"])

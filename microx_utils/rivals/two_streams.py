@@ -1,16 +1,16 @@
 """Pan et al. (2019), Table 2's second row: 15 parts of a clip, a spatial and a temporal stream, one aggregation layer.
 
-From each part of the clip comes one face (the spatial stream sees it in colour) and the optical flow that starts there
-(the temporal stream). Each kind has one small network, the same for every part; what the two say of a part is joined,
+Each part of the clip gives one face (in colour, for the spatial stream) and the optical flow that starts there (for the
+temporal stream). Each stream has one small network, the same for every part; the two descriptors of a part are joined,
 and a trainable layer pools the parts. Everything is learned together from the emotion alone. Keras 3 `keras.ops` only.
 
-What the authors leave open, as far as is public, and what is done here (`baselines.OPTIONS`):
+What the authors leave open in what is public, and what is done here (`systems.OPTIONS`):
 
-    faces          48 px, colour, turned and scaled by the eyes; the published streams see 224 px or so
+    faces          48 px, colour, turned and scaled by the eyes; the published streams see about 224 px
     backbone       three strided convolutions (16, 32, 64 filters) and a dense layer of 64, not pre-trained
     flow           Farnebäck's (2003) at 64 px, from a frame to the one 0.1 s (3 frames) later
     parts          15 of a clip; a segment has ten frames, so ten parts
-    which frame    of a part: in training a random one, else the middle one
+    frame          of a part: in training a random one, else the middle one
     aggregation    soft assignment to 8 learned words, residuals summed (NetVLAD, ActionVLAD), joint over both streams
     schedule       Adam 0.001, as many epochs and as much patience as the MicroX run, best validation weights kept
     two levels     one network; every epoch shows each training clip once whole and once as a random segment of it
@@ -34,22 +34,16 @@ from microx_utils.crops import CropStore, crop_clip
 from microx_utils.experiments import Experiment
 from microx_utils.labels import EMOTIONS
 from microx_utils.rivals.classical import LEVELS, Fitted
-from microx_utils.rivals.streams import (
-    FLOW_SCALE,
-    FLOW_SIZE,
-    clip_inputs,
-    gather,
-    stream_store,
-)
+from microx_utils.rivals.streams import FLOW_SCALE, FLOW_SIZE, clip_inputs, gather, stream_store
 
 
 class Aggregation(layers.Layer):
-    """Pool a set of descriptors into one: soft assignment to learned words, and the sum of what is left over.
+    """Pool a set of descriptors into one: soft assignment to learned words, and the sum of the residuals.
 
         a_k(x) = softmax_k(w_k . x + b_k)                 how much descriptor x belongs to word k
-        V_k    = sum over the parts of a_k(x) (x - c_k)   where the parts lie round the word's centre
+        V_k    = sum over the parts of a_k(x) (x - c_k)   where the parts lie around the word's centre
 
-    Each V_k, and then all of them together, is brought to length one. Mean pooling is the case of one word.
+    Each V_k, and then all of them together, is scaled to length one. Mean pooling is the case of one word.
     (Arandjelović et al., NetVLAD, 2016; Girdhar et al., ActionVLAD, 2017.)
 
     Input shape (B, parts, D), parts free; output shape (B, words * D).
@@ -129,7 +123,7 @@ def fit(
 ) -> Fitted:
     """Train on the training people, keep the epoch with the lowest validation loss, predict both levels.
 
-    The validation loss is the mean of the two levels'. Weights and history go to `folder`, for `load`.
+    The validation loss is the mean over both levels. Weights and history go to `folder`, for `load`.
     """
     started = time.perf_counter()
     streams = stream_store(store, options)
@@ -211,7 +205,7 @@ def _targets(rows: pd.DataFrame) -> NDArray[np.int64]:
 def _predict(
     model: keras.Model, streams: Mapping[str, NDArray], rows: pd.DataFrame, level: str, options: Mapping[str, Any]
 ) -> NDArray[np.float64]:
-    """Return (spans, 7), a batch at a time."""
+    """Return the probabilities of some spans, (spans, 7), computed in batches."""
     found = []
     for start in range(0, len(rows), 32):
         inputs = gather(streams, rows.iloc[start : start + 32], options["parts"][level], gap=options["gap"])
