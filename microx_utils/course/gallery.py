@@ -249,7 +249,7 @@ def notebooks_table(course: Course) -> str:
 
 
 def readme_table(folder: Path, course: Course) -> str:
-    """Return what stands in the README about the claims of a figures folder."""
+    """Return the README's text about the claims of a figures folder."""
     table = ledger.read_ledger(read_claims(folder), course)
     return "\n\n".join([tables_table(table, course), counts_line(table), READING_NOTE])
 

@@ -20,7 +20,7 @@ def value(*path: str | int) -> Any:
     Raises
     ------
     KeyError
-        A key or position is not there; the message lists those that are.
+        A key or position does not exist; the message lists those that do.
 
     >>> value("tables", 1, "accuracy")
     0.552
@@ -32,8 +32,8 @@ def value(*path: str | int) -> Any:
             continue
         if not isinstance(found, dict) or str(key) not in found:
             where = ".".join(str(part) for part in path[:depth]) or "the paper's facts"
-            there = list(found) if isinstance(found, dict | list) else "a plain value"
-            raise KeyError(f"{where} has no {key!r}; found {there}")
+            choices = list(found) if isinstance(found, dict | list) else "a plain value"
+            raise KeyError(f"{where} has no {key!r}; found {choices}")
         found = found[str(key)]
     return copy.deepcopy(found)
 
@@ -41,7 +41,7 @@ def value(*path: str | int) -> Any:
 def figure(number: int) -> dict[str, Any]:
     """Return what the paper's Figure 1 to 17 shows: `section`, `title`, `shows` and its numbers.
 
-    Numbers that were read off a plot stand under `read_off`.
+    Numbers that were read off a plot are under `read_off`.
     """
     return value("figures", number)
 

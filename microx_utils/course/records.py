@@ -29,12 +29,12 @@ NAMED_PACKAGES = ("numpy", "matplotlib", "tensorflow", "keras", "opencv-python",
 def truth_folder(data: str) -> Path | None:
     """Return the folder with the ground truth of a data set of rendered people; None if the people are real.
 
-    Own recordings don't count: a class's may stand beside rendered people.
+    Own recordings don't count: a class's may be in the same data set as rendered people.
 
     Raises
     ------
     DataError
-        The data set is not there.
+        The data set does not exist.
     """
     sources = {name: folder for name, folder in data_sources(data).items() if name != "own"}
     holders = {

@@ -104,7 +104,7 @@ def literal_parameters(source: str) -> dict[str, Any]:
 
 
 def check_notebook(path: Path, parameters: Mapping[str, Any]) -> None:
-    """Raise ValueError unless a notebook can be run with exactly these parameters taking effect."""
+    """Raise ValueError unless a notebook can be run with exactly these parameters."""
     if not path.is_file():
         raise ValueError("the file is missing, though course.toml lists it")
     try:
@@ -146,10 +146,10 @@ It changes to its folder itself: papermill's `cwd` would move this whole process
 
 
 def own_kernel(folder: Path, *, ipython: Path, log: Path) -> type[AsyncKernelManager]:
-    """Return a manager of kernels that run this very interpreter in `folder`, whatever kernels are installed or not.
+    """Return a manager of kernels that run this interpreter in `folder`, whichever kernels are installed.
 
-    The kernel is called python3, so that executed notebooks open anywhere. It keeps no history, and its settings in
-    `ipython`, not the reader's. What it prints outside of cells goes to `log`. Nothing of this process is changed.
+    The kernel is called python3, so that executed notebooks open anywhere. It keeps no history, and has its settings in
+    `ipython` instead of the reader's. What it prints outside cells goes to `log`. This process is not changed.
     """
     program = KERNEL.format(folder=str(folder), log=str(log))
     spec = KernelSpec(
@@ -168,7 +168,7 @@ def own_kernel(folder: Path, *, ipython: Path, log: Path) -> type[AsyncKernelMan
 
 
 def _stopped_at(executed: Path) -> int | None:
-    """Return the last cell that was started, numbered from 1 as in the shipped notebook; None if none was."""
+    """Return the number of the last cell that was started, from 1 as in the shipped notebook; None if none was."""
     number, last = 0, None
     for cell in nbformat.read(executed, as_version=4).cells:
         if {"injected-parameters", "papermill-error-cell-tag"} & set(cell.metadata.get("tags", [])):
@@ -183,15 +183,15 @@ def _failure(error: Exception, executed: Path, log: Path) -> Failure:
     if isinstance(error, PapermillExecutionError):
         text = "\n".join(error.traceback)
         what = f"{error.ename}: {error.evalue}"
-    else:  # the kernel died or hung: its last words are all there is
-        last_words = log.read_text(encoding="utf-8", errors="replace")[-2000:] if log.exists() else ""
-        text = "".join(traceback.format_exception(error)) + last_words
+    else:  # the kernel died or hung: only its log says why
+        log_end = log.read_text(encoding="utf-8", errors="replace")[-2000:] if log.exists() else ""
+        text = "".join(traceback.format_exception(error)) + log_end
         what = f"{type(error).__name__}: {error}"
     return Failure(_stopped_at(executed) if executed.exists() else None, ANSI.sub("", what), ANSI.sub("", text))
 
 
 def run_notebook(source: Path, target: Path, parameters: Mapping[str, Any]) -> Failure | None:
-    """Run one notebook and write it, executed, to `target`, whole or not at all; return its failure, if any.
+    """Run one notebook and write the executed one to `target`, complete or not at all; return its failure, if any.
 
     The notebook runs in its own folder, as it does when a reader opens it. `source` is not changed.
     """
@@ -291,8 +291,8 @@ def run_course(
             page = executed.with_suffix(".html")
             try:
                 save_html(executed, page)
-            except Exception as error:  # noqa: BLE001 - whatever it was, the other notebooks have to run
-                page.unlink(missing_ok=True)  # or an earlier run's page would be taken for this one's
+            except Exception as error:  # noqa: BLE001 - reported as this notebook's failure: the others have to run
+                page.unlink(missing_ok=True)  # or an earlier run's page would be mistaken for this one's
                 what = f"its page could not be made: {type(error).__name__}: {error}"
                 text = "".join(traceback.format_exception(error))
                 if failure is None:

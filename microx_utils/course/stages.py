@@ -1,6 +1,6 @@
 """The stages that notebooks and the command line share: a data set's clips, its crops, and the runs trained on them.
 
-Each is cached, so that whoever asks first does the work, here or on a cluster (`parallel.cluster`).
+Results are cached: the first call does the work, on this machine or on a cluster (`parallel.cluster`).
 """
 
 import os
@@ -22,7 +22,7 @@ from microx_utils.training import Run
 
 
 def clips_of(data: str, profile: Profile, *, own: bool = False) -> pd.DataFrame:
-    """Return the clip table of a data set, or of its own recordings, cut to the people that the profile uses."""
+    """Return the clip table of a data set, or of its own recordings, limited to the people that the profile uses."""
     if own:
         return select_own(load_clips(data, corpora=["own"])[0], profile)
     return select_clips(load_clips(data)[0], profile)
@@ -31,9 +31,9 @@ def clips_of(data: str, profile: Profile, *, own: bool = False) -> pd.DataFrame:
 def crops_of(
     data: str, profile: Profile, *, own: bool = False, style: Style | None = None, jobs: int | None = None
 ) -> CropStore:
-    """Return the crops of a data set, or of its own recordings, as the profile wants them.
+    """Return the crops of a data set, or of its own recordings, at the profile's size.
 
-    `style` is the profile's, unless given; `jobs` as in `segments.crop_store`.
+    `style` is the profile's, unless given; `jobs` as in `crops.crop_store`.
     """
     clips, style = clips_of(data, profile, own=own), style or cast(Style, profile.crop_style)
     return crop_store(clips, size=profile.crop_size, style=style, max_frames=profile.max_frames, jobs=jobs)
@@ -55,13 +55,13 @@ def preprocess(data: str, profile: Profile, *, jobs: int | None = None) -> dict[
     Returns
     -------
     {name: (store, excluded)}
-        Names are "clips" and, where there are own recordings, "own". excluded lists what has no crops and why, both
-        what the corpus's reader left out and what can't be used: corpus, clip_id, path, source_label, reason.
+        Names are "clips" and, if there are own recordings, "own". excluded lists the clips without crops, those that
+        the corpus's reader left out and those that can't be used: corpus, clip_id, path, source_label, reason.
 
     Raises
     ------
     DataError
-        As `corpora.load_clips` and `segments.crop_store`; never for one clip.
+        As `corpora.load_clips` and `crops.crop_store`; never for a single clip.
     """
     stores = {}
     for name in ("clips", "own") if "own" in data_sources(data) else ("clips",):
@@ -74,15 +74,15 @@ def preprocess(data: str, profile: Profile, *, jobs: int | None = None) -> dict[
 def train_rows(
     names: Sequence[str], data: str, profile: Profile, *, seeds: Sequence[int] = (0,), jobs: int | None = 1
 ) -> pd.DataFrame:
-    """Train rows of experiments.toml, each with each seed, whose folds of people differ; on the cluster, if any.
+    """Train rows of experiments.toml, each with every seed and its own folds of people; on the cluster, if any.
 
-    Without a cluster one after the other: two at once on one machine would spoil both's seconds, and a lock sees to it.
+    Without a cluster they are trained one after the other: two at once would distort each other's training times.
 
     Returns
     -------
     DataFrame
-        experiment, seed, key (of the run in data/processed/runs), epochs, seconds, and problem: why there is no run,
-        "" if there is one. A row that fails does not stop the others.
+        experiment, seed, key (of the run in data/processed/runs), epochs, seconds, and problem: why the run failed, ""
+        if it didn't. A row that fails does not stop the others.
     """
     data = resolve_data(data)
     here = (str(paths.PROCESSED.resolve()), landmarks.chosen_tracker())
@@ -93,18 +93,18 @@ def train_rows(
     }
     for style, own in sorted(wanted):
         crops_of(data, profile, own=own, style=cast(Style, style))  # here, where all workers can share it
-    return pd.DataFrame(run_parallel(_train_there, calls, desc="training", unit="run", jobs=jobs))
+    return pd.DataFrame(run_parallel(_train_anywhere, calls, desc="training", unit="run", jobs=jobs))
 
 
-def _train_there(name: str, data: str, profile: Profile, seed: int, processed: str, tracker: str) -> dict[str, Any]:
-    """Train one row in this process, which may be another machine's; it shares the folders, not the environment."""
+def _train_anywhere(name: str, data: str, profile: Profile, seed: int, processed: str, tracker: str) -> dict[str, Any]:
+    """Train one row in this process, possibly on another machine that shares the folders, not the environment."""
     if (str(paths.PROCESSED.resolve()), landmarks.chosen_tracker()) != (processed, tracker):
         paths.PROCESSED = Path(processed)
         os.environ[landmarks.TRACKER_VARIABLE] = tracker
     row: dict[str, Any] = {"experiment": name, "seed": seed, "key": "", "epochs": 0, "seconds": 0.0, "problem": ""}
     try:
         run = train_row(name, data, profile, seed=seed)
-    except Exception as error:  # noqa: BLE001 - listed, whatever it is: the other rows are trained all the same
+    except Exception as error:  # noqa: BLE001 - reported in the table: the other rows are trained all the same
         traceback.print_exc()
         return row | {"problem": f"{type(error).__name__}: {error}"}
     return row | {"key": run.key, "epochs": len(run.history), "seconds": run.timings["seconds_training"]}
