@@ -81,15 +81,7 @@ def draw_box(
 
 
 def draw_edge(
-    ax: Axes,
-    x: float,
-    y: float,
-    width: float,
-    height: float,
-    colour: str,
-    *,
-    width_pt: float = 1.5,
-    zorder: float = 3,
+    ax: Axes, x: float, y: float, width: float, height: float, colour: str, *, width_pt: float = 1.5, zorder: float = 3
 ) -> None:
     """Draw the outline of a rectangle, its line `width_pt` points wide."""
     ax.add_patch(Rectangle((x, y), width, height, fill=False, edgecolor=colour, linewidth=width_pt, zorder=zorder))

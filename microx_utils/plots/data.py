@@ -34,15 +34,13 @@ def draw_segment_counts(
     *,
     paper: Mapping[str, int] | None = None,
     data: str = "rendered sample",
-    title: str = "Segments of ten frames per class",
     caption: str = "",
-    ax: Axes | None = None,
 ) -> Axes:
     """Draw one bar per emotion, beside the paper's read-off bars, which count other data (Figure 3).
 
     `counts` and `paper` give the number of segments of each emotion; missing emotions count 0.
     """
-    ax = ax or new_axes(3.1)
+    ax = new_axes(3.1)
     place, width = np.arange(len(EMOTIONS)), 0.4 if paper else 0.7
     ours = [int(counts.get(emotion, 0)) for emotion in EMOTIONS]
     bars = ax.bar(place - (width / 2 if paper else 0), ours, width, color=list(EMOTION_COLOURS.values()))
@@ -59,7 +57,7 @@ def draw_segment_counts(
     ax.set_ylabel("segments")
     ax.grid(axis="y")
     ax.margins(x=0.02, y=0.1)
-    write_head(ax, title, caption, blank_lines=int(bool(paper)))
+    write_head(ax, "Segments of ten frames per class", caption, blank_lines=int(bool(paper)))
     return ax
 
 
@@ -97,13 +95,7 @@ def draw_landmark_errors(
     return ax
 
 
-def draw_clip_quality(
-    quality: pd.DataFrame,
-    *,
-    limits: Mapping[str, tuple[float, float]],
-    title: str = "What was recorded, and how well it is followed",
-    caption: str = "",
-) -> Figure:
+def draw_clip_quality(quality: pd.DataFrame, *, limits: Mapping[str, tuple[float, float]], caption: str = "") -> Figure:
     """Draw histograms of a report of `trackers.quality.clip_quality`; red where a clip is outside the limits.
 
     `limits` are the lowest and highest good value by column, as in `trackers.quality.LIMITS`.
@@ -140,18 +132,12 @@ def draw_clip_quality(
             ax.set_title(f"{flagged.sum()} of {len(values)} flagged", fontsize=7.5, fontweight="normal", loc="right")
     for ax in grid[:, 0]:
         ax.set_ylabel("clips")
-    write_head(figure, title, caption)
+    write_head(figure, "What was recorded, and how well it is followed", caption)
     return figure
 
 
 def draw_split_leakage(
-    segments: pd.DataFrame,
-    splits: Mapping[str, pd.Series],
-    *,
-    subjects: int = 5,
-    clips: int = 5,
-    title: str = "Who is known before the test? The same segments under three split rules",
-    caption: str = "",
+    segments: pd.DataFrame, splits: Mapping[str, pd.Series], *, subjects: int = 5, clips: int = 5, caption: str = ""
 ) -> Figure:
     """Draw each split rule as a panel: one row per clip, grouped by subject, one box per segment, coloured by its part.
 
@@ -191,5 +177,5 @@ def draw_split_leakage(
     handles = [Rectangle((0, 0), 1, 1, color=colour) for colour in SPLIT_COLOURS.values()]
     figure.legend(handles, parts, loc="outside lower left", ncols=3)
     panels[0, 0].set_ylabel("one row per clip, one box per segment")
-    write_head(figure, title, caption)
+    write_head(figure, "Who is known before the test? The same segments under three split rules", caption)
     return figure

@@ -4,7 +4,7 @@ Every function returns a Figure of page width and writes nothing. Coordinates ar
 Numbers in the drawings come from the model itself: pass `models.block_rows(model, component)`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -51,11 +51,7 @@ class Layer(Protocol):
 
 
 def draw_component_rows(
-    crops: np.ndarray,
-    *,
-    components: Sequence[str] = PAPER_COMPONENTS,
-    title: str = "One ConvLSTM block for each component",
-    caption: str = "",
+    crops: np.ndarray, *, components: Sequence[str] = PAPER_COMPONENTS, caption: str = ""
 ) -> Figure:
     """Draw a strip of frames for each component, each feeding a ConvLSTM block of its own (Figure 4).
 
@@ -70,7 +66,7 @@ def draw_component_rows(
     _check_components(crops, components)
     left, right, step = 0.85, 5.3, 0.66
     side = min(0.56, (right - left) / count - 0.03)
-    ax = new_canvas(number * step + 0.85, title, caption)
+    ax = new_canvas(number * step + 0.85, "One ConvLSTM block for each component", caption)
     for row, name in enumerate(components):
         middle = (number - 1 - row) * step + 0.3 + step / 2
         ax.text(left - 0.1, middle, name.replace("_", "\n"), ha="right", va="center", linespacing=1.1)
@@ -95,12 +91,7 @@ def draw_component_rows(
     return figure_of(ax)
 
 
-def draw_block(
-    rows: Sequence[Layer],
-    *,
-    title: str = "One ConvLSTM block, layer by layer",
-    caption: str = "",
-) -> Figure:
+def draw_block(rows: Sequence[Layer], *, caption: str = "") -> Figure:
     """Draw a block's layers with shapes and parameters, top to bottom (Figure 5).
 
     Parameters
@@ -111,7 +102,7 @@ def draw_block(
     if not rows:
         raise ValueError("no layers; wanted those of a block. Pass models.block_rows(model, component).")
     step, high, left, wide = 0.56, 0.4, 0.1, 4.75
-    ax = new_canvas(len(rows) * step + 0.8, title, caption)
+    ax = new_canvas(len(rows) * step + 0.8, "One ConvLSTM block, layer by layer", caption)
     total = sum(row.parameters for row in rows)
     top = len(rows) * step + 0.04
     for x, head in ((left + 0.12, "layer"), (left + 2.5, "shape in and out"), (left + wide + 0.2, "parameters")):
@@ -154,8 +145,6 @@ def draw_network(
     frames: np.ndarray | None = None,
     crops: np.ndarray | None = None,
     block_parameters: int | None = None,
-    classes: Sequence[str] = EMOTIONS,
-    title: str = "The whole network",
     caption: str = "",
 ) -> Figure:
     """Draw the network from video to emotion (Figure 6).
@@ -180,7 +169,7 @@ def draw_network(
         )
     high = max(0.68 * number, 1.8)
     step = high / number
-    ax = new_canvas(high + 1.0, title, caption)
+    ax = new_canvas(high + 1.0, "The whole network", caption)
     middle = 0.42 + high / 2
     draw_stack(ax, None if frames is None else frames[:4], 0.08, middle - 0.5, 0.85)
     columns = (
@@ -194,8 +183,8 @@ def draw_network(
     )
     for name, x in columns:
         ax.text(x, 0.36, name, ha="center", va="top", fontsize=8, color=MUTED, linespacing=1.1)
-    cell = min(0.42 / 7 * 1.1, high / (number * len(classes)))
-    joined = 0.42 + high / 2 + cell * len(classes) * number / 2
+    cell = min(0.42 / 7 * 1.1, high / (number * len(EMOTIONS)))
+    joined = 0.42 + high / 2 + cell * len(EMOTIONS) * number / 2
     for k, name in enumerate(components):
         y, colour = 0.42 + high - (k + 0.5) * step, COMPONENT_COLOURS[name]
         draw_arrow(ax, (1.14, middle + 0.1), (1.5, y), colour=MUTED)
@@ -206,18 +195,18 @@ def draw_network(
         draw_box(ax, (2.53, y - 0.21, 1.2, 0.42), text, "recurrent", edge=colour, fontsize=8)
         draw_arrow(ax, (3.76, y), (4.12, y))
         size = 0.06
-        for j, emotion in enumerate(classes):
-            low = y + size * (len(classes) / 2 - j - 1)
+        for j, emotion in enumerate(EMOTIONS):
+            low = y + size * (len(EMOTIONS) / 2 - j - 1)
             _cell(ax, 4.15, low, 0.11, size, EMOTION_COLOURS[emotion])
-            _cell(ax, 4.94, joined - cell * (k * len(classes) + j + 1), 0.13, cell, EMOTION_COLOURS[emotion])
-        end = joined - cell * (k + 0.5) * len(classes)
-        draw_edge(ax, 4.94, end - cell * len(classes) / 2, 0.13, cell * len(classes), colour, width_pt=1.1)
+            _cell(ax, 4.94, joined - cell * (k * len(EMOTIONS) + j + 1), 0.13, cell, EMOTION_COLOURS[emotion])
+        end = joined - cell * (k + 0.5) * len(EMOTIONS)
+        draw_edge(ax, 4.94, end - cell * len(EMOTIONS) / 2, 0.13, cell * len(EMOTIONS), colour, width_pt=1.1)
         draw_arrow(ax, (4.29, y), (4.9, end), colour=colour)
     size = 0.24
-    for j, emotion in enumerate(classes):
-        low = middle + size * (len(classes) / 2 - j - 1)
+    for j, emotion in enumerate(EMOTIONS):
+        low = middle + size * (len(EMOTIONS) / 2 - j - 1)
         for k in range(number):  # the dense layer sees every block's every class
-            source = joined - cell * (k + 0.5) * len(classes)
+            source = joined - cell * (k + 0.5) * len(EMOTIONS)
             ax.plot([5.09, 5.62], [source, low + size / 2], color=RULE, linewidth=0.5, zorder=1)
         ax.add_patch(Circle((5.7, low + size / 2), 0.075, color=EMOTION_COLOURS[emotion], linewidth=0, zorder=3))
         draw_arrow(ax, (5.8, low + size / 2), (6.08, low + size / 2))
@@ -225,9 +214,9 @@ def draw_network(
     return figure_of(ax)
 
 
-def draw_convlstm_cell(*, title: str = "One step of a ConvLSTM cell", caption: str = "") -> Figure:
+def draw_convlstm_cell() -> Figure:
     """Draw how a ConvLSTM cell takes a frame and its state to its next state (section IV.C)."""
-    ax = new_canvas(3.85, title, caption)
+    ax = new_canvas(3.85, "One step of a ConvLSTM cell")
     rail, bus, gate = 2.85, 0.92, 1.5
     ax.add_patch(
         FancyBboxPatch((1.2, 0.6), 4.55, 2.66, boxstyle="round,pad=0,rounding_size=0.12", fc="#fbfbfa", ec=RULE)
@@ -280,16 +269,9 @@ def draw_convlstm_cell(*, title: str = "One step of a ConvLSTM cell", caption: s
 
 
 def draw_pipeline(
-    frames: np.ndarray,
-    points: np.ndarray,
-    crops: np.ndarray,
-    *,
-    components: Sequence[str] = COMPONENTS,
-    probabilities: Mapping[str, float] | None = None,
-    title: str = "",
-    caption: str = "",
+    frames: np.ndarray, points: np.ndarray, crops: np.ndarray, *, components: Sequence[str] = COMPONENTS
 ) -> Figure:
-    """Draw the pipeline with real images: video, landmarks, components, segments, blocks, fused softmax.
+    """Draw the pipeline with real images: video, landmarks, components, segments, blocks, fused softmax (a flat guess).
 
     Parameters
     ----------
@@ -299,13 +281,11 @@ def draw_pipeline(
         Landmarks of `frames[0]`, px.
     crops : uint8 (T, K, h, w, 3)
         The crops of the same frames.
-    probabilities
-        Emotion -> probability, drawn as bars; a flat guess without them.
     """
     _check_components(crops, components)
-    number, head = len(components), 0.45 if title else 0.05
+    number = len(components)
     high = 2.2
-    ax = new_canvas(high + 0.4 + head, title, caption)
+    ax = new_canvas(high + 0.45)
     middle = 0.35 + high / 2
     size = 1.0
     tall = size * frames.shape[1] / frames.shape[2]
@@ -331,13 +311,10 @@ def draw_pipeline(
         draw_arrow(ax, (end + 0.97, y + side / 2), (5.5, middle + (y + side / 2 - middle) * 0.55), colour=colour)
     draw_box(ax, (5.52, middle - 0.62, 0.3, 1.24), "softmax", "softmax", rotation=90, fontsize=8)
     draw_arrow(ax, (5.85, middle), (6.0, middle))
-    values = probabilities or dict.fromkeys(EMOTIONS, 1 / len(EMOTIONS))
     row = 0.23
     for j, emotion in enumerate(EMOTIONS):
         y = middle + row * (len(EMOTIONS) / 2 - j - 0.5)
-        ax.add_patch(
-            Rectangle((6.03, y - 0.1), 0.9 * values[emotion], 0.06, color=EMOTION_COLOURS[emotion], linewidth=0)
-        )
+        ax.add_patch(Rectangle((6.03, y - 0.1), 0.9 / len(EMOTIONS), 0.06, color=EMOTION_COLOURS[emotion], linewidth=0))
         ax.text(6.03, y - 0.02, emotion, fontsize=7, va="bottom")
     labels = (
         ("video", 0.62),

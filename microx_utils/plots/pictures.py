@@ -3,7 +3,7 @@
 Images are RGB uint8. Conventions as in `plots`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.patheffects as effects
@@ -75,16 +75,7 @@ _ANCHORS = {
 }
 
 
-def draw_annotated_face(
-    image: np.ndarray,
-    points: np.ndarray,
-    *,
-    emotion: str = "anger",
-    cues: Mapping[str, str] | None = None,
-    title: str | None = None,
-    caption: str = "",
-    ax: Axes | None = None,
-) -> Axes:
+def draw_annotated_face(image: np.ndarray, points: np.ndarray, *, emotion: str = "anger", caption: str = "") -> Axes:
     """Draw a face with arrows from words to the parts that give its labelled expression away (Figure 1).
 
     Parameters
@@ -94,22 +85,16 @@ def draw_annotated_face(
     points : float (68, 2)
         Its landmarks, px.
     emotion
-        The label.
-    cues
-        Words for "brows", "eyes", "nose" and "lips"; by default those of `CUES[emotion]`.
+        The label; the words are those of `CUES`.
     """
-    ax = ax or new_axes(3.65)
-    words = CUES[emotion] if cues is None else cues
-    unknown = sorted(set(words) - set(_ANCHORS))
-    if unknown:
-        raise ValueError(f"unknown parts {unknown}; choose from {list(_ANCHORS)}")
+    ax = new_axes(3.65)
     left, top, side = _face_square(points, image.shape)
     ax.imshow(image, interpolation="bicubic")
     ax.set(xlim=(left - 0.62 * side, left + 1.62 * side), ylim=(top + side, top))
     for edge in (left, left + side):  # only the square of the frame is shown
         outside = edge - side if edge == left else edge
         ax.add_patch(Rectangle((outside, top - side), side, 3 * side, color="white", zorder=2))
-    for part, text in words.items():
+    for part, text in CUES[emotion].items():
         which, where = _ANCHORS[part]
         tip = points[list(which)].mean(axis=0)
         x = left - 0.06 * side if where == "left" else left + 1.06 * side
@@ -125,7 +110,7 @@ def draw_annotated_face(
             zorder=4,
         )
     ax.axis("off")
-    write_head(ax, title or f"What gives '{emotion}' away", caption)
+    write_head(ax, f"What gives '{emotion}' away", caption)
     return ax
 
 
@@ -134,22 +119,18 @@ def draw_landmarks(
     points: np.ndarray,
     *,
     truth: np.ndarray | None = None,
-    boxes: np.ndarray | None = None,
-    components: Sequence[str] = COMPONENTS,
     zoom: bool = False,
     title: str = "",
     caption: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw landmarks on a frame, coloured by component; true points as rings, component boxes as outlines.
+    """Draw landmarks on a frame, coloured by component; true points as rings.
 
     Parameters
     ----------
     frame : uint8 (H, W, 3)
     points, truth : float (68, 2)
         Found and true landmarks, px.
-    boxes : float (K, 4, 2)
-        Corners of the boxes of `components`, px (`components.component_boxes`); NaN boxes are left out.
     zoom
         Show the face only.
     """
@@ -166,8 +147,6 @@ def draw_landmarks(
         ax.scatter(truth[:, 0], truth[:, 1], s=34, facecolor="none", edgecolor="white", linewidth=1.0)
         note = ax.text(0.02, 0.02, "dots: found, rings: true", transform=ax.transAxes, fontsize=8, color="white")
         note.set_path_effects([effects.withStroke(linewidth=2, foreground=INK)])
-    if boxes is not None:
-        _draw_boxes(ax, boxes, components)
     left, top, side = _face_square(points, frame.shape) if zoom else (-0.5, -0.5, 0.0)
     ax.set(
         xlim=(left, left + (side or frame.shape[1])),
@@ -185,7 +164,6 @@ def draw_preprocessing(
     *,
     components: Sequence[str] = COMPONENTS,
     labels: Sequence[str] | None = None,
-    title: str = "From frame to components",
     caption: str = "",
 ) -> Figure:
     """Draw a column of video frames, each fanning out into its component crops (Figure 2).
@@ -212,7 +190,7 @@ def draw_preprocessing(
     tall = wide * frames.shape[1] / frames.shape[2]
     side = min((WIDTH - left - wide - 0.35) / number - gap, tall - 0.1)
     step = max(tall, side + bus) + 0.22
-    ax = new_canvas(count * step + 0.5 + max(0.0, side + bus + 0.34 - step), title, caption)
+    ax = new_canvas(count * step + 0.5 + max(0.0, side + bus + 0.34 - step), "From frame to components", caption)
     start = left + wide + 0.3
     for row in range(count):
         bottom = (count - 1 - row) * step + 0.22
@@ -237,15 +215,9 @@ def draw_preprocessing(
 
 
 def draw_crops(
-    crops: np.ndarray,
-    *,
-    components: Sequence[str] = COMPONENTS,
-    available: np.ndarray | None = None,
-    first: int = 0,
-    title: str = "One segment: ten frames of each component",
-    caption: str = "",
+    crops: np.ndarray, *, components: Sequence[str] = COMPONENTS, available: np.ndarray | None = None, caption: str = ""
 ) -> Figure:
-    """Draw crops as a grid, a row a component and a column a frame.
+    """Draw crops as a grid, one row per component and one column per frame.
 
     Parameters
     ----------
@@ -254,36 +226,24 @@ def draw_crops(
         The K names.
     available : bool (T, K)
         Crops that are not available are crossed out.
-    first
-        Number of the first frame.
     """
     count, number, height, width = crops.shape[:4]
     if len(components) != number:
         raise ValueError(f"{number} rows of crops, {len(components)} components {list(components)}; wanted the same")
-    gap = max(1, width // 16)
-    sheet = np.full((number * (height + gap) - gap, count * (width + gap) - gap, 3), 255, np.uint8)
-    for t, k in np.ndindex(count, number):
-        y, x = k * (height + gap), t * (width + gap)
-        sheet[y : y + height, x : x + width] = crops[t, k]
-    ax = new_axes(0.75 + 5.9 * sheet.shape[0] / sheet.shape[1])
-    ax.imshow(sheet, interpolation="nearest")
+    figure = draw_images(
+        list(crops.swapaxes(0, 1).reshape(-1, height, width, 3)),
+        columns=count,
+        column_names=["frame 0", *map(str, range(1, count))],
+        row_names=[name.replace("_", "\n") for name in components],
+        title=f"One segment: {count} frames of each component",
+        caption=caption,
+        interpolation="nearest",
+    )
     for t, k in np.argwhere(~available) if available is not None else ():
-        x, y = t * (width + gap) - 0.5, k * (height + gap) - 0.5
-        for ends in ([y, y + height], [y + height, y]):
-            ax.plot(
-                [x, x + width],
-                ends,
-                color="white",
-                linewidth=1.5,
-                path_effects=[effects.withStroke(linewidth=3, foreground=INK)],
-            )
-    ax.set_yticks(np.arange(number) * (height + gap) + height / 2, [name.replace("_", " ") for name in components])
-    ax.set_xticks(np.arange(count) * (width + gap) + width / 2, [str(first + t) for t in range(count)])
-    ax.set_xlabel("frame")
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    write_head(ax, title, caption)
-    return figure_of(ax)
+        for ends in ((0, 1), (1, 0)):
+            ax, halo = figure.axes[k * count + t], [effects.withStroke(linewidth=3, foreground=INK)]
+            ax.plot((0, 1), ends, transform=ax.transAxes, color="white", linewidth=1.5, path_effects=halo)
+    return figure
 
 
 def draw_images(

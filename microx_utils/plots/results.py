@@ -19,42 +19,19 @@ from numpy.typing import ArrayLike
 from microx_utils.labels import EMOTIONS
 from microx_utils.plots.charts import draw_heatmap, draw_intervals
 from microx_utils.plots.style import (
-    COMPONENT_COLOURS,
     EMOTION_COLOURS,
     HELD_OUT_COLOUR,
     INK,
     MUTED,
     RULE,
-    SPLIT_COLOURS,
     TRAIN_COLOUR,
     WIDTH,
-    caption_data,
     draw_chance,
     legend_above,
     new_axes,
-    style,
     write_head,
     write_percent,
 )
-
-__all__ = [
-    "COMPONENT_COLOURS",
-    "EMOTION_COLOURS",
-    "SPLIT_COLOURS",
-    "caption_data",
-    "draw_accuracies",
-    "draw_class_metrics",
-    "draw_confusion",
-    "draw_differences",
-    "draw_intervals",
-    "draw_learning_curve",
-    "draw_one_vs_rest",
-    "draw_reliability",
-    "draw_second_choice_matrix",
-    "draw_second_choice_panels",
-    "draw_subject_accuracy",
-    "style",
-]
 
 _OURS = {"color": HELD_OUT_COLOUR, "marker": "o", "ms": 5.5, "mew": 0, "ls": "none"}
 _PAPERS = {"color": "white", "marker": "D", "ms": 5.5, "mec": MUTED, "mew": 1.2, "ls": "none"}
@@ -128,7 +105,6 @@ def draw_class_metrics(
     *,
     intervals: pd.DataFrame | None = None,
     paper: Mapping[str, Mapping[str, float]] | None = None,
-    title: str = "Precision, recall and F-score of each emotion",
     caption: str = "",
 ) -> Figure:
     """Draw ours as dots with intervals and the paper's read-offs as diamonds, one panel per metric (Figure 9).
@@ -167,7 +143,7 @@ def draw_class_metrics(
     panels[0].set_ylim(len(EMOTIONS) - 0.5, -0.5)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles[::-1], labels[::-1], loc="outside lower right", ncols=2)
-    write_head(figure, title, caption)
+    write_head(figure, "Precision, recall and F-score of each emotion", caption)
     return figure
 
 
@@ -251,13 +227,7 @@ def draw_one_vs_rest(
     return figure
 
 
-def draw_second_choice_panels(
-    first: Sequence[str],
-    second: Sequence[str],
-    *,
-    title: str = "Second choice of each segment, by predicted emotion",
-    caption: str = "",
-) -> Figure:
+def draw_second_choice_panels(first: Sequence[str], second: Sequence[str], *, caption: str = "") -> Figure:
     """Draw a scatter panel for each predicted emotion, as the paper's Figure 15.
 
     Parameters
@@ -285,17 +255,11 @@ def draw_second_choice_panels(
     grid.flat[-1].axis("off")
     figure.supxlabel("segment number", fontsize=8.5)
     figure.supylabel("second choice", fontsize=8.5)
-    write_head(figure, title, caption)
+    write_head(figure, "Second choice of each segment, by predicted emotion", caption)
     return figure
 
 
-def draw_second_choice_matrix(
-    counts: pd.DataFrame,
-    expected: pd.DataFrame,
-    *,
-    title: str = "Second choices, % of each predicted emotion",
-    caption: str = "",
-) -> Figure:
+def draw_second_choice_matrix(counts: pd.DataFrame, expected: pd.DataFrame, *, caption: str = "") -> Figure:
     """Draw the shares of second choices, and how far they lie from the shares expected; impossible cells are grey.
 
     Parameters
@@ -316,19 +280,13 @@ def draw_second_choice_matrix(
     draw_heatmap(shares, xlabel="second choice", ylabel="predicted emotion (its segments)", ax=left)
     left.set_title("share, %", **_PANEL_TITLE)
     right.set_title("points above or below expected", **_PANEL_TITLE)
-    write_head(figure, title, caption)
+    write_head(figure, "Second choices, % of each predicted emotion", caption)
     return figure
 
 
-def draw_reliability(
-    bins: pd.DataFrame,
-    *,
-    title: str = "Are the probabilities right? Accuracy by confidence",
-    caption: str = "",
-    ax: Axes | None = None,
-) -> Axes:
+def draw_reliability(bins: pd.DataFrame, *, caption: str = "") -> Axes:
     """Draw accuracy against confidence (`evaluation.calibration`), the diagonal being perfect calibration."""
-    ax = ax or new_axes(3.6)
+    ax = new_axes(3.6)
     full = bins[bins["count"] > 0]
     middle, confidence = (full["low"] + full["high"]) / 2, full["confidence"]
     bars = ax.bar(middle, full["accuracy"], 0.92 * (full["high"] - full["low"]), color=HELD_OUT_COLOUR, alpha=0.85)
@@ -343,23 +301,18 @@ def draw_reliability(
     ax.set_xlabel("confidence: probability of the predicted emotion (grey: segments)")
     ax.grid(axis="y")
     ax.legend(loc="upper left", title=f"calibration error (ECE) {100 * error:.1f} %", alignment="left")
-    write_head(ax, title, caption)
+    write_head(ax, "Are the probabilities right? Accuracy by confidence", caption)
     return ax
 
 
 def draw_subject_accuracy(
-    subjects: pd.DataFrame,
-    *,
-    interval: tuple[float, float] | None = None,
-    title: str = "Accuracy of each test subject",
-    caption: str = "",
-    ax: Axes | None = None,
+    subjects: pd.DataFrame, *, interval: tuple[float, float] | None = None, caption: str = ""
 ) -> Axes:
     """Draw one dot per subject, sorted, larger for more segments (`evaluation.per_subject`), and the pooled accuracy.
 
     `interval` is the bootstrap interval of the pooled accuracy, drawn as a band.
     """
-    ax = ax or new_axes(2.8)
+    ax = new_axes(2.8)
     ordered = subjects.sort_values("accuracy", kind="stable")
     place, values = np.arange(len(ordered)), ordered["accuracy"]
     pooled = float(np.average(values, weights=ordered["n"]))
@@ -378,7 +331,7 @@ def draw_subject_accuracy(
     write_percent(ax.yaxis)
     ax.grid(axis="y")
     legend_above(ax)
-    write_head(ax, title, caption, blank_lines=1)
+    write_head(ax, "Accuracy of each test subject", caption, blank_lines=1)
     return ax
 
 

@@ -45,43 +45,10 @@ SPLIT_COLOURS = {"train": "#b7c9dc", "validation": "#e8b000", "test": "#b2182b"}
 
 _CAPTION_SIZE = 7.5  # points
 
-_SETTINGS: Any = {
-    "figure.dpi": 150,
-    "savefig.dpi": 150,
-    "figure.constrained_layout.use": True,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    "figure.titlesize": 10,
-    "figure.titleweight": "bold",
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so every machine draws the same letters
-    "font.size": 8.5,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.titlesize": 10,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.edgecolor": "#9a9da1",
-    "axes.linewidth": 0.8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "grid.color": RULE,
-    "grid.linewidth": 0.6,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
-    "xtick.major.size": 2.5,
-    "ytick.major.size": 2.5,
-    "legend.frameon": False,
-    "legend.fontsize": 8.5,
-    "lines.linewidth": 1.8,
-}
-
 
 def style() -> None:
-    """Set matplotlib's settings for every figure that follows."""
-    plt.rcParams.update(_SETTINGS)
+    """Set matplotlib's settings, `course.mplstyle`, for every figure that follows."""
+    plt.style.use("microx_utils.plots.course")
 
 
 def caption_data(

@@ -82,14 +82,14 @@ def test_network_without_images():
 
 
 def test_cell_names_the_four_gates():
-    figure = drawn(networks.draw_convlstm_cell(caption="after Shi et al. (2015)"))
+    figure = drawn(networks.draw_convlstm_cell())
     check_text(figure)
     assert {"forget", "input", "candidate", "output", "$f_t$", "$i_t$", "$u_t$", "$o_t$"} <= set(texts(figure))
 
 
 def test_pipeline(clip):
     frames, points, crops = clip
-    figure = drawn(networks.draw_pipeline(frames, points[0], crops, title="From video to emotion", caption="c"))
+    figure = drawn(networks.draw_pipeline(frames, points[0], crops))
     check_text(figure)
     assert set(EMOTIONS) <= set(texts(figure))
 
