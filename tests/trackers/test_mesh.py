@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from face_frames import pasted, shrunk
 
-from microx_utils import landmarks
 from microx_utils.components import LANDMARK_GROUPS
 from microx_utils.landmarks import (
     TRACKERS,
@@ -24,7 +23,7 @@ from microx_utils.landmarks import (
     tracker_key,
 )
 from microx_utils.support.errors import DataError
-from microx_utils.trackers import blazeface
+from microx_utils.trackers import blazeface, mesh
 from microx_utils.trackers.mesh import MESH_POINTS, MeshTracker
 from microx_utils.trackers.prepare import prepare_landmarks
 from microx_utils.video import iter_frames, read_frames, write_video
@@ -210,7 +209,7 @@ def test_landmarks_are_computed_once(clip_path: Path, tmp_path: Path, monkeypatc
     def fail(*_args: object, **_options: object) -> None:
         raise AssertionError("tracked again")
 
-    monkeypatch.setattr(landmarks, "track_frames", fail)
+    monkeypatch.setattr(mesh, "track_frames", fail)
     moved = tmp_path / "renamed.mp4"
     moved.write_bytes(clip_path.read_bytes())
     pd.testing.assert_frame_equal(clip_landmarks(moved, cache=tmp_path), first, check_exact=True)
@@ -264,7 +263,7 @@ def test_many_clips_are_prepared_and_a_bad_one_listed(clip_path: Path, tmp_path:
 
 def test_our_networks_are_part_of_no_others_key(monkeypatch: pytest.MonkeyPatch) -> None:
     before = [tracker_key(name) for name in TRACKERS]
-    monkeypatch.setattr(landmarks, "weights_version", lambda: "another")
+    monkeypatch.setattr(mesh, "weights_version", lambda: "another")
     changed = [tracker_key(name) != key for name, key in zip(TRACKERS, before, strict=True)]
     assert changed == [name == "mesh" for name in TRACKERS]
 

@@ -362,7 +362,7 @@ def test_kept_tables_need_no_program(tmp_path: Path, film: Callable[..., Path], 
     table = clip_landmarks(video, tracker="openface", cache=tmp_path)
     Path(program.path).unlink()
     pd.testing.assert_frame_equal(clip_landmarks(video, tracker="openface", cache=tmp_path), table)
-    with pytest.raises(DataError, match=r"OpenFace isn't found here.*OPENFACE_BIN.*docker.*microx landmarks import"):
+    with pytest.raises(DataError, match=r"OpenFace isn't found.*OPENFACE_BIN.*docker.*microx landmarks import"):
         clip_landmarks(film("another"), tracker="openface", cache=tmp_path)
 
 
