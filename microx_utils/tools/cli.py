@@ -1,4 +1,4 @@
-"""The command `microx`; each of its sub-commands imports what it needs when it is called."""
+"""The command `microx`. Each sub-command imports what it needs when it is called, so that help comes at once."""
 
 import argparse
 import errno
@@ -8,14 +8,12 @@ import os
 import shlex
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from microx_utils import landmarks
-from microx_utils.experiments import PROFILES, get_profile
 from microx_utils.support import paths
 from microx_utils.support.errors import DataError
-from microx_utils.support.parallel import share_processors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,9 +31,8 @@ def figures_command(arguments: argparse.Namespace) -> int:
         count = len(course.select(arguments.only))
     except ValueError as error:
         return _refuse(error)
-    print(
-        f"Running {count} notebook{'s' * (count != 1)}: profile {arguments.profile}, data {arguments.data}", flush=True
-    )
+    many = "s" * (count != 1)
+    print(f"Running {count} notebook{many}: profile {arguments.profile}, data {arguments.data}", flush=True)
     started = time.perf_counter()
     try:
         results = run_course(
@@ -47,7 +44,7 @@ def figures_command(arguments: argparse.Namespace) -> int:
             jobs=arguments.jobs,
             notebooks=paths.NOTEBOOKS,
             build=paths.BUILD,
-            say=lambda line: print(line, flush=True),
+            say=_say,
         )
     except NotebookError as error:
         return _refuse(error)
@@ -69,8 +66,9 @@ def figures_command(arguments: argparse.Namespace) -> int:
 
 
 def preprocess_command(arguments: argparse.Namespace) -> int:
-    """Find landmarks and cut crops of a whole data set, here or on a Dask cluster; a stopped run goes on."""
+    """Find landmarks and cut crops of a whole data set, here or on a Dask cluster; a stopped run is resumed."""
     from microx_utils.course import stages
+    from microx_utils.experiments import get_profile
     from microx_utils.support.parallel import cluster
 
     started = time.perf_counter()
@@ -81,7 +79,7 @@ def preprocess_command(arguments: argparse.Namespace) -> int:
         print(f"{name}: {len(store.clips)} clips of {people} people, {len(store.crops):,} frames; store {store.key}")
         for reason, rows in excluded.groupby("reason"):
             example = rows["path"].iloc[0] or rows["clip_id"].iloc[0]
-            print(f"  left out: {len(rows)} x {reason} ({'for instance ' * (len(rows) > 1)}{example})")
+            print(f"  left out: {len(rows)} x {reason} ({'such as ' * (len(rows) > 1)}{example})")
     print(f"Preprocessed in {time.perf_counter() - started:.0f} s.")
     return 0
 
@@ -89,7 +87,7 @@ def preprocess_command(arguments: argparse.Namespace) -> int:
 def train_command(arguments: argparse.Namespace) -> int:
     """Train rows of experiments.toml, several at a time on a Dask cluster; notebooks then find the runs cached."""
     from microx_utils.course import stages
-    from microx_utils.experiments import read_experiments
+    from microx_utils.experiments import get_profile, read_experiments
     from microx_utils.support.parallel import cluster
 
     profile, seeds = get_profile(arguments.profile), range(arguments.seed, arguments.seed + arguments.seeds)
@@ -106,7 +104,7 @@ def train_command(arguments: argparse.Namespace) -> int:
 
 
 def gallery_command(arguments: argparse.Namespace) -> int:
-    """Rebuild the generated pages and the notebooks' time lines, without running anything."""
+    """Rebuild the generated pages and the notebooks' timelines, without running anything."""
     from microx_utils.course import records
     from microx_utils.course.outline import load_course, save_time_lines
 
@@ -127,6 +125,10 @@ def _save_gallery(folder: Path) -> list[Path]:
     return gallery.save_gallery(folder, load_course(), readme=readme)
 
 
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
 def _refuse(error: Exception) -> int:
     """Print why a request can't be carried out; return the exit code that says so."""
     print(f"microx: {error}", file=sys.stderr)
@@ -134,7 +136,7 @@ def _refuse(error: Exception) -> int:
 
 
 def render_command(arguments: argparse.Namespace) -> int:
-    """Render what is missing of the sample data set."""
+    """Render whatever is missing from the sample data set."""
     from microx_utils.faces.sample import make_sample
 
     make_sample(arguments.folder, jobs=arguments.jobs)
@@ -142,18 +144,14 @@ def render_command(arguments: argparse.Namespace) -> int:
 
 
 def fetch_command(arguments: argparse.Namespace) -> int:
-    """Fetch RAVDESS's speech videos from Zenodo, about 0.5 GiB an actor; what is there already is not fetched again."""
+    """Download RAVDESS's speech videos from Zenodo, about 0.5 GiB per actor; complete actors are skipped."""
     from microx_utils.tools import fetch
 
     folder = arguments.to or paths.DATA / "raw" / "RAVDESS"
-    actors = fetch.fetch_ravdess(
-        arguments.actors,
-        folder,
-        keep_archives=arguments.keep_archives,
-        say=lambda line: print(line, flush=True),
-    )
+    keep = arguments.keep_archives
+    actors = fetch.fetch_ravdess(arguments.actors, folder, keep_archives=keep, say=_say)
     data = "RAVDESS" if arguments.to is None else f"RAVDESS={folder.resolve()}"
-    fate = "kept in archives/" if arguments.keep_archives else "deleted after unpacking (--keep-archives keeps them)"
+    fate = "kept in archives/" if keep else "deleted after unpacking (--keep-archives keeps them)"
     print(
         f"\n{len(actors)} actor{'s' * (len(actors) != 1)} in {paths.short(folder)}; archives are {fate}.\n"
         f"Licence: {fetch.LICENCE}.\nPlease cite: {fetch.CITATION}\n\nUse it: make figures DATA={shlex.quote(data)}"
@@ -162,7 +160,7 @@ def fetch_command(arguments: argparse.Namespace) -> int:
 
 
 def list_command(arguments: argparse.Namespace) -> int:
-    """List every corpus: what it is, its licence, how to get it, whether it is here, and its clips of each class."""
+    """List every corpus: what it is, its licence, how to get it, whether it is here, and its clips per class."""
     from microx_utils.tools import data_list
 
     print(data_list.describe(data_list.list_corpora(arguments.data)))
@@ -170,27 +168,25 @@ def list_command(arguments: argparse.Namespace) -> int:
 
 
 def landmarks_import_command(arguments: argparse.Namespace) -> int:
-    """Take over OpenFace CSVs that were made elsewhere; use them with --landmarks openface from then on."""
+    """Import OpenFace CSVs that were made elsewhere; from then on --landmarks openface uses them."""
     from microx_utils.trackers.prepare import import_openface
 
     clips = _all_clips(arguments.data)
     rows = import_openface(arguments.folder, clips, jobs=arguments.jobs)
     csvs = rows[rows["csv"] != ""]
     count = int((csvs["problem"] == "").sum())
-    for row in rows[(rows["problem"] != "") & (rows["csv"] != "")].astype(str).to_numpy().tolist():
+    for row in csvs[csvs["problem"] != ""].to_numpy().tolist():
         print(": ".join(filter(None, row)))
     without = rows.loc[rows["csv"] == "", "clip_id"].to_list()
     if without:
         example = Path(clips.set_index("clip_id").loc[without[0], "path"]).with_suffix(".csv").name
-        print(
-            f"no CSV fits {len(without)} clips, such as {without[0]}: its CSV would be called {example}, or by its id"
-        )
+        print(f"no CSV matches {len(without)} clips, such as {without[0]}: name its CSV {example}, or by the clip's id")
     print(f"imported {count} of {len(csvs)} CSVs, for {count} of {len(clips)} clips")
     return 0 if count else 1
 
 
 def landmarks_run_command(arguments: argparse.Namespace) -> int:
-    """Find the landmarks of a whole data set, and keep them; a stopped run goes on."""
+    """Find the landmarks of a whole data set, and cache them; a stopped run is resumed."""
     from microx_utils.landmarks import chosen_tracker
     from microx_utils.trackers.prepare import prepare_landmarks
 
@@ -219,38 +215,81 @@ def doctor_command(arguments: argparse.Namespace) -> int:
     return 0 if doctor.healthy(checks) else 1
 
 
-def _whole_number(text: str, *, least: int) -> int:
-    value = int(text)  # argparse reports a ValueError as a bad argument
-    if value < least:
-        raise argparse.ArgumentTypeError(f"{value} is too small; give at least {least}")
-    return value
+def _checked(convert: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return a type for argparse that reports what a ValueError says; argparse alone would drop it."""
+
+    def checked(text: str) -> Any:
+        try:
+            return convert(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return checked
 
 
-def _seed(text: str) -> int:
-    return _whole_number(text, least=0)
+def _seed(text: str, least: int = 0) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise ValueError(f"{text!r} is not a whole number of at least {least}")
+    return int(text)
 
 
-def _jobs(text: str) -> int:
-    return _whole_number(text, least=1)
+def _count(text: str) -> int:
+    return _seed(text, least=1)
+
+
+def _profile(text: str) -> str:
+    from microx_utils.experiments import get_profile
+
+    return get_profile(text).name
+
+
+def _tracker(text: str) -> str:
+    from microx_utils.landmarks import chosen_tracker
+
+    return chosen_tracker(text)
 
 
 def _actors(text: str) -> tuple[int, ...]:
     from microx_utils.tools.fetch import parse_actors
 
-    try:
-        return parse_actors(text)
-    except ValueError as error:  # argparse would drop what it says
-        raise argparse.ArgumentTypeError(str(error)) from error
+    return parse_actors(text)
 
 
 class _Data(argparse.Action):
-    """Joins repeated --data options to the one text that `corpora.data_sources` reads."""
+    """Joins repeated --data options into the one text that `corpora.data_sources` reads."""
 
     def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
-        given = getattr(namespace, "_given_data", [])
-        given.append(values)
-        namespace._given_data = given
-        namespace.data = ",".join(given)
+        namespace._data = [*getattr(namespace, "_data", []), values]
+        namespace.data = ",".join(namespace._data)
+
+
+_DATA = '"sample" (default), a folder with BAUM-1 and BAUM-2, or a corpus as NAME or NAME=FOLDER; may be repeated'
+_TRACKERS = "program that finds the landmarks: mesh, openface or dlib (default: MICROX_LANDMARKS, or else mesh)"
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "--profile": {
+        "type": _checked(_profile),
+        "default": "class",
+        "metavar": "NAME",
+        "help": "size of the run: smoke, class (default) or paper",
+    },
+    "--data": {"action": _Data, "default": "sample", "metavar": "WHICH", "help": _DATA},
+    "--landmarks": {"type": _checked(_tracker), "metavar": "TRACKER", "help": _TRACKERS},
+    "--jobs": {"type": _checked(_count), "metavar": "N", "help": "number of processes (default: one per core)"},
+    "--scheduler": {"metavar": "ADDRESS", "help": "Dask cluster, such as tcp://host:8786 (default: this machine)"},
+}
+"""Options that several commands share."""
+_RUN = ("--profile", "--data", "--landmarks")
+
+
+def _add(
+    group: Any, name: str, function: Callable[[argparse.Namespace], int], text: str, *options: str
+) -> argparse.ArgumentParser:
+    """Add a command to a group of commands, with options of `_OPTIONS`."""
+    command = group.add_parser(name, help=text, description=function.__doc__)
+    command.set_defaults(function=function)
+    for option in options:
+        command.add_argument(option, **_OPTIONS[option])
+    return command
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -259,119 +298,58 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"microx {importlib.metadata.version('microx-utils')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def add_data_option(command: argparse.ArgumentParser) -> None:
-        text = (
-            '"sample" (default), a folder with BAUM-1 and BAUM-2, or a corpus as NAME or NAME=FOLDER; may be repeated'
-        )
-        command.add_argument("--data", action=_Data, default="sample", metavar="WHICH", help=text)
-
-    def add_run_options(command: argparse.ArgumentParser) -> None:
-        command.add_argument("--profile", choices=PROFILES, default="class", help="how much work (default: class)")
-        add_data_option(command)
-        command.add_argument(
-            "--landmarks",
-            choices=landmarks.TRACKERS,
-            help="which program finds the landmarks (default: mesh, or as set in "
-            "the environment variable MICROX_LANDMARKS)",
-        )
-
-    def add_scheduler_option(command: argparse.ArgumentParser) -> None:
-        command.add_argument(
-            "--scheduler", metavar="ADDRESS", help="a Dask cluster's, such as tcp://host:8786 (default: this machine)"
-        )
-
-    run = commands.add_parser(
-        "figures", help="run the notebooks and write figures/", description=figures_command.__doc__
-    )
-    add_run_options(run)
+    run = _add(commands, "figures", figures_command, "run the notebooks and write figures/", *_RUN)
     run.add_argument("--only", metavar="03,06", help="only these notebooks, by number or topic")
-    run.add_argument("--seed", type=_seed, default=0, help="source of all randomness (default: 0)")
-    run.add_argument(
-        "--jobs", type=_jobs, default=None, help="notebooks at a time (default: 2, if there are two cores)"
-    )
-    run.set_defaults(function=figures_command)
+    run.add_argument("--seed", type=_checked(_seed), default=0, help="seed of all randomness (default: 0)")
+    run.add_argument("--jobs", type=_checked(_count), help="notebooks at a time (default: 2, or 1 on one core)")
 
-    preprocess = commands.add_parser(
-        "preprocess", help="landmarks and crops of a whole data set", description=preprocess_command.__doc__
-    )
-    add_run_options(preprocess)
-    preprocess.add_argument("--jobs", type=_jobs, default=None, help="processes (default: one a core)")
-    add_scheduler_option(preprocess)
-    preprocess.set_defaults(function=preprocess_command)
+    text = "landmarks and crops of a whole data set"
+    _add(commands, "preprocess", preprocess_command, text, *_RUN, "--jobs", "--scheduler")
 
-    train = commands.add_parser("train", help="train rows of experiments.toml", description=train_command.__doc__)
+    train = _add(commands, "train", train_command, "train rows of experiments.toml", *_RUN, "--scheduler")
     train.add_argument("rows", nargs="+", metavar="ROW", help="such as table1_microx")
-    add_run_options(train)
-    train.add_argument("--seed", type=_seed, default=0, help="the first seed (default: 0)")
-    train.add_argument(
-        "--seeds", type=_jobs, default=1, help="how many seeds, each another fold of people (default: 1)"
-    )
-    add_scheduler_option(train)
-    train.set_defaults(function=train_command)
+    train.add_argument("--seed", type=_checked(_seed), default=0, help="the first seed (default: 0)")
+    text = "number of seeds, each with other folds of people (default: 1)"
+    train.add_argument("--seeds", type=_checked(_count), default=1, help=text)
 
-    gallery = commands.add_parser("gallery", help="rebuild the generated pages", description=gallery_command.__doc__)
-    add_run_options(gallery)
-    gallery.set_defaults(function=gallery_command)
+    _add(commands, "gallery", gallery_command, "rebuild the generated pages", *_RUN)
 
     data = commands.add_parser("data", help="make, fetch or list data").add_subparsers(required=True, metavar="ACTION")
-    render = data.add_parser("render", help="render the sample's clips", description=render_command.__doc__)
-    render.add_argument(
-        "folder", nargs="?", type=Path, default=paths.SAMPLE, metavar="FOLDER", help="where to (default: data/sample)"
-    )
-    render.add_argument("--jobs", type=_jobs, default=None, help="processes (default: one a core)")
-    render.set_defaults(function=render_command)
-    fetch = data.add_parser("fetch", help="fetch a corpus that is free to fetch", description=fetch_command.__doc__)
+    render = _add(data, "render", render_command, "render the sample's clips", "--jobs")
+    text = "target folder (default: data/sample)"
+    render.add_argument("folder", nargs="?", type=Path, default=paths.SAMPLE, metavar="FOLDER", help=text)
+    fetch = _add(data, "fetch", fetch_command, "download a corpus that is open to everybody")
     fetch.add_argument("corpus", type=str.lower, choices=["ravdess"], help="which corpus")
-    fetch.add_argument("--actors", type=_actors, default="1-24", metavar="1-4,7", help="which actors (default: all 24)")
-    fetch.add_argument("--to", type=Path, metavar="FOLDER", help="where to (default: data/raw/RAVDESS)")
+    text = "which actors (default: all 24)"
+    fetch.add_argument("--actors", type=_checked(_actors), default="1-24", metavar="1-4,7", help=text)
+    fetch.add_argument("--to", type=Path, metavar="FOLDER", help="target folder (default: data/raw/RAVDESS)")
     fetch.add_argument("--keep-archives", action="store_true", help="keep the zip files after unpacking")
-    fetch.set_defaults(function=fetch_command)
-    listing = data.add_parser("list", help="every corpus, and which are here", description=list_command.__doc__)
-    listing.add_argument(
-        "--data", action=_Data, metavar="WHICH", help="more places to look in, as for `microx figures`; may be repeated"
-    )
-    listing.set_defaults(function=list_command)
+    listing = _add(data, "list", list_command, "list every corpus, and which are on this machine")
+    text = "more places to search, as for `microx figures`; may be repeated"
+    listing.add_argument("--data", action=_Data, metavar="WHICH", help=text)
 
     points = commands.add_parser("landmarks", help="find or import landmarks")
-    points_actions = points.add_subparsers(required=True, metavar="ACTION")
-    taking = points_actions.add_parser(
-        "import", help="use OpenFace CSVs made elsewhere", description=landmarks_import_command.__doc__
-    )
-    taking.add_argument("folder", type=Path, metavar="FOLDER", help="holds the CSVs, one a clip, in subfolders too")
-    finding = points_actions.add_parser(
-        "run", help="find the landmarks of a whole data set", description=landmarks_run_command.__doc__
-    )
-    finding.add_argument(
-        "--landmarks", choices=landmarks.TRACKERS, help="which program finds them (default: mesh, or MICROX_LANDMARKS)"
-    )
-    for action, function in ((taking, landmarks_import_command), (finding, landmarks_run_command)):
-        add_data_option(action)
-        action.add_argument("--jobs", type=_jobs, default=None, help="processes (default: one a core)")
-        action.set_defaults(function=function)
+    actions = points.add_subparsers(required=True, metavar="ACTION")
+    text = "use OpenFace CSVs made elsewhere"
+    taking = _add(actions, "import", landmarks_import_command, text, "--data", "--jobs")
+    text = "holds the CSVs, one per clip, in subfolders too"
+    taking.add_argument("folder", type=Path, metavar="FOLDER", help=text)
+    text = "find the landmarks of a whole data set"
+    _add(actions, "run", landmarks_run_command, text, "--data", "--landmarks", "--jobs")
 
-    check = commands.add_parser("doctor", help="what this machine has and lacks", description=doctor_command.__doc__)
-    check.set_defaults(function=doctor_command)
+    _add(commands, "doctor", doctor_command, "what this machine has and lacks")
     return parser
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; return 0, 1 if something failed, or 2 if the request can't be carried out."""
     arguments = build_parser().parse_args(argv)
-    share_processors()  # notebooks' kernels inherit it
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # not every terminal has every letter
-    if getattr(arguments, "landmarks", None):
-        os.environ[landmarks.TRACKER_VARIABLE] = arguments.landmarks  # notebooks' kernels inherit it
     try:
-        tracker = landmarks.chosen_tracker()
-    except ValueError as error:
-        return _refuse(error)
-    try:
-        if hasattr(arguments, "landmarks") and tracker != "mesh":
-            from microx_utils.trackers.quality import check_usable
-
-            check_usable([tracker])  # now, not after a walk through the whole corpus
+        if hasattr(arguments, "landmarks"):
+            _prepare_run(arguments.landmarks)
         return arguments.function(arguments)
     except DataError as error:
         return _refuse(error)
@@ -380,8 +358,28 @@ def main(argv: list[str] | None = None) -> int:
         print(f"microx: {error.filename or 'writing'}: {error.strerror or error}.{full}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("microx: interrupted; what had finished is kept, and the same command goes on", file=sys.stderr)
+        print("microx: interrupted; finished work is kept, and the same command continues it", file=sys.stderr)
         return 130
+
+
+def _prepare_run(tracker: str | None) -> None:
+    """Set the environment that notebooks' kernels and other processes inherit, and check that it can be used."""
+    from microx_utils.landmarks import TRACKER_VARIABLE, chosen_tracker
+    from microx_utils.support.parallel import share_processors
+
+    share_processors()
+    if tracker:
+        os.environ[TRACKER_VARIABLE] = tracker
+    try:
+        chosen = chosen_tracker()
+    except ValueError as error:
+        raise DataError(
+            "the environment", str(error), f"Set {TRACKER_VARIABLE} to one of these, or unset it."
+        ) from error
+    if chosen != "mesh":
+        from microx_utils.trackers.quality import check_usable
+
+        check_usable([chosen])  # now, not after a walk through the whole corpus
 
 
 if __name__ == "__main__":

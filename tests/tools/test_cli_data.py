@@ -69,7 +69,7 @@ def test_an_interrupted_fetch_says_how_to_go_on(
 
     monkeypatch.setattr(fetch, "fetch_ravdess", interrupted)
     assert cli.main(["data", "fetch", "ravdess", "--to", str(checkout)]) == 130
-    assert "what had finished is kept, and the same command goes on" in capsys.readouterr().err
+    assert "finished work is kept, and the same command continues it" in capsys.readouterr().err
 
 
 def test_list_of_the_data(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:

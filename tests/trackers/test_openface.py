@@ -530,7 +530,7 @@ def test_commands(
     said = capsys.readouterr().out
     assert "imported 2 of 3 CSVs, for 2 of 5 clips" in said
     assert "stranger.csv: fits no clip" in said
-    assert "no CSV fits 3 clips, such as BAUM-1a/S001_001: its CSV would be called" in said
+    assert "no CSV matches 3 clips, such as BAUM-1a/S001_001: name its CSV" in said
     assert cli.main(["landmarks", "run", "--landmarks", "openface"]) == 2
     assert "isn't found on this machine" in capsys.readouterr().err  # two tables are there, the others are not
     monkeypatch.setenv("MICROX_LANDMARKS", "mediapipe")
