@@ -7,28 +7,22 @@ from numpy.typing import NDArray
 
 from .head import EYE_LEVEL, TEMPLATE_EYE_DISTANCE, HeadModel
 
+# fmt: off
 SPREAD = {
-    "head": 0.13,
-    "eyes": 0.16,
-    "nose": 0.20,
-    "mouth": 0.16,
-    "forehead": 0.15,
-    "eyebrows": 0.18,
-    "cheek": 0.17,
-    "chin": 0.16,
-    "ears": 0.2,
-    "neck": 0.1,
-    "asym": 0.12,
+    "head": 0.13, "eyes": 0.16, "nose": 0.20, "mouth": 0.16, "forehead": 0.15, "eyebrows": 0.18, "cheek": 0.17,
+    "chin": 0.16, "ears": 0.2, "neck": 0.1, "asym": 0.12,
 }
+# fmt: on
 """Standard deviation of the shape sliders, by region of the face."""
-OPPOSITES = (
-    ("-incr", "-decr"),
-    ("-up", "-down"),
-    ("-out", "-in"),
-    ("-forward", "-backward"),
-    ("-convex", "-concave"),
-    ("-uncompress", "-compress"),
-)
+OPPOSITES = {
+    "incr": "decr",
+    "up": "down",
+    "out": "in",
+    "forward": "backward",
+    "convex": "concave",
+    "uncompress": "compress",
+}
+"""How the names of the two shape targets of one slider end."""
 SKIPPED_SLIDERS = ("pointed", "neck-trans", "mouth-trans-in", "triangle")
 """Sliders that give caricatures."""
 HAIR_COLOURS = (
@@ -131,21 +125,16 @@ def _macro_shape(model: HeadModel, rng, gender: float, age: float, ancestry: NDA
 def shape_sliders(names: list[str]) -> dict[str, list[tuple[int, str]]]:
     """Group detail targets into sliders: name -> [(+1, target), (-1, opposite target)], or one entry if unopposed."""
     sliders: dict[str, list[tuple[int, str]]] = {}
-    seen: set[str] = set()
+    positive = {down: up for up, down in OPPOSITES.items()}
     for name in names:
-        if name.startswith("macro/") or name in seen:
+        stem, _, ending = name.rpartition("-")
+        if name.startswith("macro/") or f"{stem}-{positive.get(ending)}" in names:
             continue
-        for up, down in OPPOSITES:
-            stem = name.removesuffix(up)
-            if stem != name and stem + down in names:
-                sliders[stem] = [(1, name), (-1, stem + down)]
-                seen |= {name, stem + down}
-                break
+        opposite = f"{stem}-{OPPOSITES.get(ending)}"
+        if opposite in names:
+            sliders[stem] = [(1, name), (-1, opposite)]
         else:
-            is_opposite = any(name.endswith(down) and name.removesuffix(down) + up in names for up, down in OPPOSITES)
-            if not is_opposite:
-                sliders[name] = [(1, name)]
-                seen.add(name)
+            sliders[name] = [(1, name)]
     return sliders
 
 

@@ -1,10 +1,8 @@
 """The shipped sample: renders the planned clips into BAUM's layout, with annotation sheets and ground truth."""
 
-import multiprocessing
 import os
 import shutil
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,22 +10,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from openpyxl import Workbook, load_workbook
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-from tqdm import tqdm
 
+from microx_utils.corpora.baum import BAUM1A_CODES, BAUM1S_CODES, BAUM2_CODES, SAME_WORD
 from microx_utils.support.cache import atomic_file
 from microx_utils.support.errors import DataError
+from microx_utils.support.parallel import run_parallel
 from microx_utils.support.paths import SAMPLE
 from microx_utils.video import write_video
 
 from .person import load_person
 from .render import FRAME_SIZE, Stage
-from .sample_plan import CODES, FILM_CODES, ROW_WITHOUT_CLIP, PlannedClip, plan_sample
+from .sample_plan import ROW_WITHOUT_CLIP, PlannedClip, plan_sample
 from .truth import GroundTruth, pack_truth, unpack_truth
 
 TRUTH_FILE = "truth.npz"
 PARTS = ".parts"
-"""Ground truth of clips already rendered, until all are and the truth file is written."""
+"""Folder of the ground truth of each rendered clip, until all are rendered and the truth file is written."""
 
 
 def make_sample(
@@ -35,17 +33,17 @@ def make_sample(
 ) -> Path:
     """Render the sample into a folder.
 
-    Files are whole or absent; a second call renders only what is missing, so a stopped one goes on where it was.
-    To render everything anew, delete the folder first.
+    Files are complete or absent, and only missing ones are rendered, so a second call resumes a stopped one.
+    To render everything again, delete the folder first.
 
     Parameters
     ----------
     folder
         Becomes the same as the repository's data/sample: BAUM-1, BAUM-2, own and truth.npz.
     jobs
-        Processes; all cores unless given.
+        Number of processes; by default one per core.
     plan
-        The clips; all of `plan_sample` unless given.
+        The clips; by default all of `plan_sample`.
 
     Returns
     -------
@@ -57,18 +55,7 @@ def make_sample(
     known = _known_keys(target)
     todo = [clip for clip in plan if not _is_done(target, clip, known)]
     if todo:
-        workers = min(jobs or os.cpu_count() or 1, len(todo))
-        with tqdm(total=len(plan), initial=len(plan) - len(todo), desc="rendering people", unit="clip") as progress:
-            if workers == 1:
-                for clip in todo:
-                    render_planned(target, clip)
-                    progress.update()
-            else:
-                context = multiprocessing.get_context("spawn")  # forking with thread pools alive can hang
-                with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread_each) as pool:
-                    for future in as_completed([pool.submit(render_planned, target, clip) for clip in todo]):
-                        future.result()
-                        progress.update()
+        run_parallel(render_planned, [(target, clip) for clip in todo], desc="rendering people", jobs=jobs)
     write_annotations(target, plan)
     if todo or not {clip.path for clip in plan} <= known:
         _write_truth(target, plan)
@@ -77,7 +64,8 @@ def make_sample(
 
 
 def render_planned(folder: Path, clip: PlannedClip) -> None:
-    """Render one clip into the folder: first its ground truth, then the video, so that a video is never without."""
+    """Render one clip into the folder: first its ground truth, then the video, so that no video lacks its truth."""
+    cv2.setNumThreads(1)  # there is one process per core already
     stage = open_stage(clip)
     if clip.truth_key == clip.path:
         with atomic_file(_part(folder, clip.path)) as temporary:
@@ -88,19 +76,8 @@ def render_planned(folder: Path, clip: PlannedClip) -> None:
 
 def open_stage(clip: PlannedClip) -> Stage:
     """Return a planned clip, ready to be drawn frame by frame in order."""
-    return Stage(
-        *(clip.person, clip.performance, clip.seed),
-        frames=clip.frames,
-        fps=clip.fps,
-        size=FRAME_SIZE,
-        scene=clip.scene,
-    )
-
-
-def _one_thread_each() -> None:
-    """Keep each process to one core: there is one process a core already."""
-    threadpool_limits(1)
-    cv2.setNumThreads(1)
+    who = clip.person, clip.performance, clip.seed
+    return Stage(*who, frames=clip.frames, fps=clip.fps, size=FRAME_SIZE, scene=clip.scene)
 
 
 def _part(folder: Path, key: str) -> Path:
@@ -163,7 +140,7 @@ def load_truth(clip: str | os.PathLike[str], *, folder: str | os.PathLike[str] =
     """
     file = Path(folder) / TRUTH_FILE
     if not file.exists():
-        raise DataError(file, "there is no ground truth here", "Make the sample with `microx data render`.")
+        raise DataError(file, "no ground truth here", "Make the sample with `microx data render`.")
     arrays = _load_arrays(file, file.stat().st_mtime_ns)
     rows = {str(key): int(take) for key, take in zip(arrays["keys"], arrays["take"], strict=True)}
     parts = Path(clip).parts
@@ -177,26 +154,28 @@ def load_truth(clip: str | os.PathLike[str], *, folder: str | os.PathLike[str] =
 
 def write_annotations(folder: Path, plan: Sequence[PlannedClip]) -> None:
     """Write BAUM's three annotation sheets for the planned clips, quirks included (see data/README.md)."""
-    listed = [clip for clip in plan if clip.label is not None]
-    for corpus in ("BAUM-1a", "BAUM-1s"):
-        rows = [
-            (clip.subject, _gender(clip.person), clip.name, str(clip.label)) for clip in listed if clip.corpus == corpus
-        ]
+    listed = [(clip, clip.label) for clip in plan if clip.label is not None]
+    for corpus, codes in (("BAUM-1a", BAUM1A_CODES), ("BAUM-1s", BAUM1S_CODES)):
+        rows = [(clip.subject, _gender(clip.person), clip.name, word) for clip, word in listed if clip.corpus == corpus]
         if corpus == "BAUM-1s" and rows:
             subject, number, word = ROW_WITHOUT_CLIP
-            person = next((clip.person for clip in listed if clip.corpus == corpus and clip.subject == subject), None)
-            if person is not None:
-                rows.append((subject, _gender(person), f"S{subject:03d}_{number:03d}", word))
+            if (gender := next((row[1] for row in rows if row[0] == subject), None)) is not None:
+                rows.append((subject, gender, f"S{subject:03d}_{number:03d}", word))
         table: list[tuple] = [("No", "Subject", "Gender", "Clip Name", "Emotion", "Emotion Code")]
         for k, (subject, gender, name, word) in enumerate(sorted(rows, key=lambda row: row[2]), start=1):
-            table.append((k, subject, gender, name, word, CODES[corpus].index(word) + 1))
+            table.append((k, subject, gender, name, word, _code(word, codes)))
         if rows:
             _write_sheet(folder / "BAUM-1" / f"Annotations_BAUM1{corpus[-1]}.xlsx", table)
-    films = sorted((clip.name, str(clip.label)) for clip in listed if clip.corpus == "BAUM-2")
+    films = sorted((clip.name, word) for clip, word in listed if clip.corpus == "BAUM-2")
     if films:
         table = [("Clip Name", "Emotion", "Emotion Code", "Audio useful?")]
-        table += [(name, word, FILM_CODES.index(word), "No") for name, word in films]
+        table += [(name, word, _code(word, BAUM2_CODES), "No") for name, word in films]
         _write_sheet(folder / "BAUM-2" / "Annotations.xlsx", table)
+
+
+def _code(word: str, codes: dict[int, str]) -> int:
+    label = SAME_WORD.get(word.lower(), word.lower())
+    return next(code for code, known in codes.items() if known == label)
 
 
 def _gender(person: int) -> str:
@@ -205,7 +184,7 @@ def _gender(person: int) -> str:
 
 def _write_sheet(path: Path, table: list[tuple]) -> None:
     if path.exists() and list(load_workbook(path).worksheets[0].values) == table:
-        return  # a workbook holds the time of its writing: don't change a file for that alone
+        return  # a workbook holds the time of its writing, which alone is no reason to change the file
     book = Workbook()
     sheet = book.active
     if sheet is None:

@@ -1,4 +1,4 @@
-"""Which clips the shipped sample holds: who, what, how long and under which name, all from fixed seeds.
+"""Which clips the shipped sample holds: who shows what, for how long and under which name, all from fixed seeds.
 
 Class counts follow the paper's Figure 3 (neutral 555, anger 600, contempt 355, surprise 482, fear 412,
 happy 708, sad 548) at about an eighth; see data/README.md.
@@ -7,9 +7,8 @@ happy 708, sad 548) at about an eighth; see data/README.md.
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from microx_utils.labels import EMOTIONS, emotion_of
+from microx_utils.labels import EMOTIONS
 
 PLAN_SEED = 2026
 BAUM1_PEOPLE = range(22)
@@ -17,56 +16,25 @@ BAUM2_PEOPLE = range(22, 70)
 OWN_PEOPLE = range(70, 78)
 """Seeds of the people in each group; nobody is in two."""
 
+# fmt: off
 ACTED = {
-    "Anger": 16,
-    "Disgust": 8,
-    "Fear": 12,
-    "Happiness": 18,
-    "Sadness": 14,
-    "Surprise": 13,
-    "Boredom": 1,
-    "Unsure": 1,
+    "Anger": 16, "Disgust": 8, "Fear": 12, "Happiness": 18, "Sadness": 14, "Surprise": 13, "Boredom": 1, "Unsure": 1,
 }
-"""BAUM-1a: clips of each word."""
+"""BAUM-1a: clips per word."""
 SPONTANEOUS = {
-    "Neutral": 34,
-    "Anger": 22,
-    "Contempt": 8,
-    "Disgust": 7,
-    "Surprise": 16,
-    "Fear": 13,
-    "Happiness": 27,
-    "Sadness": 21,
-    "Boredom": 3,
-    "Thinking": 3,
-    "Unsure": 2,
+    "Neutral": 34, "Anger": 22, "Contempt": 8, "Disgust": 7, "Surprise": 16, "Fear": 13, "Happiness": 27, "Sadness": 21,
+    "Boredom": 3, "Thinking": 3, "Unsure": 2,
 }
-"""BAUM-1s."""
+"""BAUM-1s: clips per word."""
 FILMS = {
-    "Neutral": 35,
-    "Angry": 37,
-    "Contempt": 9,
-    "Disgust": 12,
-    "Surprise": 31,
-    "Fear": 26,
-    "Happy": 43,
-    "Sadness": 33,
+    "Neutral": 35, "Angry": 37, "Contempt": 9, "Disgust": 12, "Surprise": 31, "Fear": 26, "Happy": 43, "Sadness": 33,
 }
-"""BAUM-2."""
+"""BAUM-2: clips per word."""
+# fmt: on
 NO_ROW = "Happiness"
-"""What the one BAUM-1s clip shows that the annotation sheet leaves out."""
+"""What the one BAUM-1s clip without a row in the annotation sheet shows."""
 ROW_WITHOUT_CLIP = (15, 99, "Sadness")
 """Subject, clip number and word of the one BAUM-1s row whose video is missing."""
-CODES = {
-    "BAUM-1a": ("Anger", "Boredom", "Disgust", "Fear", "Happiness", "Interest", "Sadness", "Surprise", "Unsure"),
-    "BAUM-1s": (
-        *("Anger", "Boredom", "Bothered", "Concentrating", "Contempt", "Disgust", "Fear", "Happiness", "Neutral"),
-        *("Sadness", "Surprise", "Thinking", "Unsure"),
-    ),
-}
-"""Words in the order of their codes, which start at 1."""
-FILM_CODES = ("Neutral", "Angry", "Contempt", "Disgust", "Fear", "Happy", "Sadness", "Surprise")
-"""BAUM-2's words in the order of their codes, which start at 0."""
 PERFORMANCE = {"angry": "anger", "happiness": "happy", "sadness": "sad"}
 """Words whose performance has another name."""
 
@@ -120,7 +88,7 @@ def plan_sample() -> list[PlannedClip]:
 
 
 def _deal(words: dict[str, int], people: range, rng: np.random.Generator) -> dict[int, list[str]]:
-    """Deal clips to people like cards sorted by word: everybody gets about as many, of different words."""
+    """Deal clips to people like cards sorted by word: everybody gets about the same number, of different words."""
     hands: dict[int, list[str]] = {person: [] for person in people}
     order = rng.permutation(np.array(people))
     deck = [str(word) for word in rng.permutation(list(words)) for _ in range(words[word])]
@@ -149,16 +117,9 @@ def _baum1(rng: np.random.Generator) -> list[PlannedClip]:
             takes.append(("BAUM-1s", NO_ROW, None))
         for number, (corpus, word, label) in enumerate(takes, start=1):
             frames, fps = _length_and_rate(rng)
-            folder = f"BAUM-1/BAUM1{corpus[-1]}_MP4_all/s{subject:03d}"
-            path = f"{folder}/S{subject:03d}_{number:03d}.mp4"
-            clips.append(
-                PlannedClip(
-                    *(path, corpus, subject, number, person, _performance(word), number, frames, fps),
-                    scene="studio",
-                    mask=False,
-                    label=label,
-                )
-            )
+            path = f"BAUM-1/BAUM1{corpus[-1]}_MP4_all/s{subject:03d}/S{subject:03d}_{number:03d}.mp4"
+            head = (path, corpus, subject, number, person, _performance(word), number, frames, fps)
+            clips.append(PlannedClip(*head, scene="studio", mask=False, label=label))
     return clips
 
 
@@ -169,14 +130,8 @@ def _baum2(rng: np.random.Generator) -> list[PlannedClip]:
         for number, word in enumerate(films[person], start=1):
             frames, fps = _length_and_rate(rng)
             path = f"BAUM-2/BAUM-2_S001-S050/S{subject:03d}/avi/{number:03d}.mp4"
-            clips.append(
-                PlannedClip(
-                    *(path, "BAUM-2", subject, number, person, _performance(word), number, frames, fps),
-                    scene="varied",
-                    mask=False,
-                    label=word,
-                )
-            )
+            head = (path, "BAUM-2", subject, number, person, _performance(word), number, frames, fps)
+            clips.append(PlannedClip(*head, scene="varied", mask=False, label=word))
     return clips
 
 
@@ -189,28 +144,6 @@ def _own(rng: np.random.Generator) -> list[PlannedClip]:
             performance = "disgust" if emotion == "contempt" and subject % 2 else emotion
             for mask in (False, True):
                 path = f"own/p{subject:02d}/{emotion}_{'mask' if mask else 'plain'}_1.mp4"
-                clips.append(
-                    PlannedClip(
-                        *(path, "own", subject, 1, person, performance, int(seed), frames, fps),
-                        scene="outdoor",
-                        mask=mask,
-                        label=emotion,
-                    )
-                )
+                head = (path, "own", subject, 1, person, performance, int(seed), frames, fps)
+                clips.append(PlannedClip(*head, scene="outdoor", mask=mask, label=emotion))
     return clips
-
-
-def count_clips(plan: list[PlannedClip]) -> pd.DataFrame:
-    """Return clips per corpus (rows) and class (columns), with clips outside the classes, people, frames, seconds."""
-    rows = {}
-    for corpus in ("BAUM-1a", "BAUM-1s", "BAUM-2", "own"):
-        clips = [clip for clip in plan if clip.corpus == corpus]
-        classes = [emotion_of(clip.label) if clip.label else None for clip in clips]
-        row: dict[str, int] = {emotion: classes.count(emotion) for emotion in EMOTIONS}
-        row["other"] = classes.count(None)
-        row["clips"] = len(clips)
-        row["people"] = len({clip.person for clip in clips})
-        row["frames"] = sum(clip.frames for clip in clips)
-        row["seconds"] = round(sum(clip.frames / clip.fps for clip in clips))
-        rows[corpus] = row
-    return pd.DataFrame.from_dict(rows, orient="index")

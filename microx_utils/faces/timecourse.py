@@ -9,32 +9,22 @@ from .action_units import ACTION_UNITS, INDEX, PROTOTYPES, UNILATERAL
 
 SPEED = {"surprise": 0.7, "sad": 1.5, "fear": 0.8}
 """Rise time relative to the others'."""
+# fmt: off
 HEAD_PITCH = {
-    "sad": -0.10,
-    "anger": -0.05,
-    "surprise": 0.07,
-    "fear": 0.03,
-    "contempt": 0.04,
-    "disgust": 0.04,
-    "happy": 0.01,
+    "sad": -0.10, "anger": -0.05, "surprise": 0.07, "fear": 0.03, "contempt": 0.04, "disgust": 0.04, "happy": 0.01,
 }
+# fmt: on
 """How far the chin goes up (+) or down (-) with a full expression, radians."""
 EMOTIONAL = ("anger", "contempt", "disgust", "surprise", "fear", "happy", "sad")
 SECOND_EMOTION_CHANCE = 0.22
 COACTIVATIONS = 2.0
 """Mean number of unrelated action units in a clip."""
+# fmt: off
 REST_TONE = {
-    4: (0, 0.15),
-    1: (-0.05, 0.12),
-    2: (-0.08, 0.12),
-    12: (-0.03, 0.12),
-    15: (-0.02, 0.14),
-    7: (0, 0.15),
-    5: (-0.08, 0.12),
-    17: (-0.05, 0.12),
-    10: (-0.12, 0.12),
-    24: (-0.05, 0.12),
+    4: (0, 0.15), 1: (-0.05, 0.12), 2: (-0.08, 0.12), 12: (-0.03, 0.12), 15: (-0.02, 0.14), 7: (0, 0.15),
+    5: (-0.08, 0.12), 17: (-0.05, 0.12), 10: (-0.12, 0.12), 24: (-0.05, 0.12),
 }
+# fmt: on
 """Mean and standard deviation of the tone a person's face keeps at rest; negative draws count as none."""
 SPEECH_UNITS = ((18, 0.5), (22, 0.4), (20, 0.25), (24, 0.25), (12, 0.1), (17, 0.15))
 MOST = 1.15
@@ -87,17 +77,18 @@ class Performance:
 def sample_style(person: int) -> Style:
     """Draw the expressive style of a person."""
     rng = np.random.default_rng([99, person])
-    rest = np.zeros(len(ACTION_UNITS))
-    gain = np.exp(rng.normal(0, 0.24, len(ACTION_UNITS)))
-    asymmetry = rng.normal(0, 0.13, len(ACTION_UNITS))
-    expressivity = float(np.exp(rng.normal(0, 0.17)))
-    for unit, (mean, spread) in REST_TONE.items():
-        rest[INDEX[unit]] = max(0.0, rng.normal(mean, spread))
-    return Style(
-        gain=gain,
-        asymmetry=asymmetry,
-        expressivity=expressivity,
-        rest=rest,
+
+    def rest() -> NDArray:
+        tone = np.zeros(len(ACTION_UNITS))
+        for unit, (mean, spread) in REST_TONE.items():
+            tone[INDEX[unit]] = max(0.0, rng.normal(mean, spread))
+        return tone
+
+    return Style(  # the draws keep this order
+        gain=np.exp(rng.normal(0, 0.24, len(ACTION_UNITS))),
+        asymmetry=rng.normal(0, 0.13, len(ACTION_UNITS)),
+        expressivity=float(np.exp(rng.normal(0, 0.17))),
+        rest=rest(),
         talkativeness=rng.beta(1.2, 1.2),
         blink_rate=rng.uniform(0.2, 0.6),
         movement=float(np.exp(rng.normal(0, 0.35))),

@@ -78,9 +78,9 @@ def _found_and_true(table: pd.DataFrame, truth: GroundTruth) -> tuple[np.ndarray
 
 
 def _shaking(table: pd.DataFrame, truth: GroundTruth) -> np.ndarray:
-    """Return by how many px the points' errors change from the frame before, on average: float64 (T,).
+    """Return the mean change of the points' errors from the previous frame, in px: float64 (T,).
 
-    NaN where either frame has no face, and where both show the same stored picture (nothing can shake there).
+    NaN where either frame has no face, and where both show the same stored picture.
     """
     points, true, rows = _found_and_true(table, truth)
     change = np.linalg.norm(np.diff(points - true, axis=0), axis=2).mean(axis=1)
@@ -100,9 +100,9 @@ def compare_trackers(
 ) -> pd.DataFrame:
     """Compare landmark trackers on rendered clips with their ground truth.
 
-    Every figure is a mean over people of the mean over a person's frames, so that who has more clips does not count
-    more. Speed is not in the table: landmarks come from a cache, so a time taken here would say whether a table was
-    there already; benchmarks/landmarks.py times them.
+    Every figure is a mean over people of the mean over a person's frames, so that people with more clips do not count
+    more. Speed is not in the table: landmarks come from a cache, so a time taken here would only tell whether a table
+    was cached; benchmarks/landmarks.py measures it.
 
     Parameters
     ----------
@@ -113,21 +113,22 @@ def compare_trackers(
     truth_folder
         The sample's folder, with its truth file.
     common
-        Judge errors and jitter by the frames that ALL trackers found. By default each tracker is judged by the frames
-        it found itself, which flatters one that finds only the easy ones; compare both ways under a mask.
+        Measure errors and jitter on the frames in which ALL trackers found the face. By default each tracker is
+        measured on the frames that it found itself, which flatters one that finds only the easy ones; compare both
+        ways under a mask.
     jobs
-        Processes; None is one for each processor.
+        Number of processes; None is one per core.
     cache
-        Folder to keep tables in, in place of data/processed.
+        Folder of the cached tables, instead of data/processed.
 
     Returns
     -------
     DataFrame
         One row per tracker and condition: `tracker`, `condition`, `clips` (how many had landmarks; imported tables may
         lack some, or all), `people`, `found` (share of frames with success, 0-1), then the errors of REGIONS
-        in % of the outer-eye-corner distance, and `jitter` in px: by how much the points' errors change from one stored
-        frame to the next, which is the points' motion less the true motion (the stored truth itself is rounded to
-        1/16 px, which adds about 0.03). NaN where no frame counts. Under a mask the truth is that of the face beneath.
+        in % of the outer-eye-corner distance, and `jitter` in px: the change of the points' errors from one stored
+        frame to the next, which is the points' motion minus the true motion (the stored truth is rounded to 1/16 px,
+        which adds about 0.03). NaN where no frame counts. Under a mask the truth is that of the face beneath.
 
     Raises
     ------
@@ -181,53 +182,48 @@ def _measure_clip(path: str, tracker: str, truth_folder: str, cache: Any, proble
 
 
 def action_unit_correlations(
-    tables: pd.DataFrame | Sequence[pd.DataFrame],
-    truths: GroundTruth | Sequence[GroundTruth],
-    *,
-    people: Sequence[str] | None = None,
+    tables: Sequence[pd.DataFrame], truths: Sequence[GroundTruth], *, people: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """Correlate OpenFace's action-unit intensities with the true ones of rendered clips, frame by frame.
 
-    A person's frames of all clips are taken together, correlated (Pearson), and the correlations of people averaged:
-    what a face looks like at rest shifts OpenFace's intensities, and is not what is asked. Of one-sided units the mean
-    of both sides is added to the two-sided one's intensity; AU45 is compared with the blink.
+    Frames are pooled over the clips of a person and correlated (Pearson); the correlations are then averaged over
+    people, because a face's look at rest shifts OpenFace's intensities and is not what is measured. The mean of the
+    two one-sided units is added to the intensity of the two-sided one; AU45 is compared with the blink.
 
     Parameters
     ----------
     tables
-        One table a clip with columns AU01_r and so on (0-5), or a single table.
+        One table per clip, with columns AU01_r and so on (0-5).
     truths
         The ground truth of each clip.
     people
-        Who is in each clip; by default one and the same person in all.
+        The person in each clip; by default the same person in all.
 
     Returns
     -------
     DataFrame
-        One row an action unit that the tables have and the truth knows, in order: `action_unit` ("AU12"),
-        `correlation` (NaN where the truth or the estimate never changes), `n` (frames with a face, of the people
-        counted), `people` (with a correlation). No row if the tables have no action units, as those of other trackers.
+        One row per action unit that both tables and truth have, in order: `action_unit` ("AU12"), `correlation` (NaN
+        where the truth or the estimate is constant), `n` (frames with a face, of the people counted), `people`
+        (with a correlation). No row if the tables have no action units, as those of other trackers.
 
     Raises
     ------
     ValueError
         Not as many truths or people as tables.
     """
-    tables = [tables] if isinstance(tables, pd.DataFrame) else list(tables)
-    truths = [truths] if isinstance(truths, GroundTruth) else list(truths)
-    names = ["" for _ in tables] if people is None else list(people)
+    names = [""] * len(tables) if people is None else list(people)
     if not len(tables) == len(truths) == len(names):
-        raise ValueError(f"{len(tables)} tables, {len(truths)} truths and {len(names)} people: give one of each a clip")
+        problem = f"{len(tables)} tables, {len(truths)} truths and {len(names)} people"
+        raise ValueError(f"{problem}: give one of each per clip")
     parts = []
     for table, truth, person in zip(tables, truths, names, strict=True):
         seen = success_array(table)
         found = action_units(table)[seen]
         found = found.set_axis(found.columns.str.removesuffix("_r"), axis=1).reset_index(drop=True)
-        true = _true_units(truth)[truth.rows_at(table["timestamp"].to_numpy()[seen])]
-        true_table = pd.DataFrame(true, columns=_unit_names(truth))
-        units = [name for name in found.columns if name in true_table.columns]
+        true = _true_units(truth).iloc[truth.rows_at(table["timestamp"].to_numpy()[seen])]
+        units = [name for name in found.columns if name in true.columns]
         long = found[units].melt(var_name="action_unit", value_name="found")
-        parts.append(long.assign(true=true_table[units].melt()["value"], person=person))
+        parts.append(long.assign(true=true[units].melt()["value"], person=person))
     each = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["action_unit"])
     rows = []
     for unit, of_unit in each.groupby("action_unit"):
@@ -241,14 +237,11 @@ def action_unit_correlations(
     return pd.DataFrame(rows, columns=["action_unit", "correlation", "n", "people"])
 
 
-def _unit_names(truth: GroundTruth) -> list[str]:
-    return [name for name in truth.names if name[-1] not in "LR"] + ["AU45"]
-
-
-def _true_units(truth: GroundTruth) -> np.ndarray:
-    """Return the true intensities of `_unit_names`, float (T, units): both sides in one, and the blink."""
-    total = {name: truth.action_units[:, k].astype(float) for k, name in enumerate(truth.names) if name[-1] not in "LR"}
-    for k, name in enumerate(truth.names):
-        if name[-1] in "LR":
-            total[name[:-1]] = total[name[:-1]] + truth.action_units[:, k] / 2
-    return np.stack([*total.values(), truth.blink], axis=1)
+def _true_units(truth: GroundTruth) -> pd.DataFrame:
+    """Return the true intensities, one row per frame: the mean of one-sided units added to both, and the blink."""
+    table = pd.DataFrame(truth.action_units, columns=list(truth.names)).astype(float)
+    one_sided = [name for name in truth.names if name[-1] in "LR"]
+    total = table.drop(columns=one_sided)
+    for name in one_sided:
+        total[name[:-1]] += table[name] / 2
+    return total.assign(AU45=truth.blink)

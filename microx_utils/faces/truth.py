@@ -73,6 +73,14 @@ LANDMARK_STEP = 1 / 16
 """Pixels: stored landmarks are off by at most half of this."""
 UNIT_STEP, ANGLE_STEP, BLINK_STEP = 1 / 100, 1 / 5000, 1 / 200
 """Steps of stored intensities, angles (rad) and lid closure."""
+FIELDS: dict[str, tuple[float, type]] = {
+    "landmarks": (LANDMARK_STEP, np.int16),
+    "action_units": (UNIT_STEP, np.uint8),
+    "pose": (ANGLE_STEP, np.int16),
+    "gaze": (ANGLE_STEP, np.int16),
+    "blink": (BLINK_STEP, np.uint8),
+}
+SCALARS = ("performance", "talking", "onset", "apex", "offset", "fps")
 
 
 def _differences(values: NDArray, step: float, kind: type) -> NDArray:
@@ -86,16 +94,6 @@ def _differences(values: NDArray, step: float, kind: type) -> NDArray:
 def _undo_differences(planes: NDArray, step: float, kind: type) -> NDArray:
     change: NDArray = np.ascontiguousarray(np.moveaxis(planes, 0, -1)).view(kind)[..., 0]
     return (np.cumsum(change, axis=0, dtype=kind) * step).astype(np.float32)
-
-
-FIELDS: dict[str, tuple[float, type]] = {
-    "landmarks": (LANDMARK_STEP, np.int16),
-    "action_units": (UNIT_STEP, np.uint8),
-    "pose": (ANGLE_STEP, np.int16),
-    "gaze": (ANGLE_STEP, np.int16),
-    "blink": (BLINK_STEP, np.uint8),
-}
-SCALARS = ("performance", "talking", "onset", "apex", "offset", "fps")
 
 
 def pack_truth(truths: dict[str, GroundTruth], aliases: dict[str, str]) -> dict[str, NDArray]:
@@ -135,10 +133,5 @@ def unpack_truth(arrays, take: int) -> GroundTruth:
         pose=values["pose"],
         gaze=values["gaze"],
         blink=values["blink"][:, 0],
-        performance=str(arrays["performance"][take]),
-        talking=bool(arrays["talking"][take]),
-        onset=int(arrays["onset"][take]),
-        apex=int(arrays["apex"][take]),
-        offset=int(arrays["offset"][take]),
-        fps=float(arrays["fps"][take]),
+        **{name: arrays[name][take].item() for name in SCALARS},
     )

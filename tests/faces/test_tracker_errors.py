@@ -215,7 +215,7 @@ def test_action_units_of_a_real_openface_table(openface_data: Path, truth: Groun
         offset=0,
         fps=30.0,
     )
-    found = action_unit_correlations(table, made)
+    found = action_unit_correlations([table], [made])
     assert len(found) == 17
     known = found[found["correlation"].notna()]
     assert known["action_unit"].tolist() == ["AU12"]
@@ -223,7 +223,7 @@ def test_action_units_of_a_real_openface_table(openface_data: Path, truth: Groun
 
 
 def test_tables_without_action_units_give_no_rows(truth: GroundTruth) -> None:
-    assert action_unit_correlations(table_of(truth), truth).empty
+    assert action_unit_correlations([table_of(truth)], [truth]).empty
     assert action_unit_correlations([], []).empty
-    with pytest.raises(ValueError, match="one of each a clip"):
+    with pytest.raises(ValueError, match="one of each per clip"):
         action_unit_correlations([table_of(truth)], [])
