@@ -1,6 +1,6 @@
 """Run one function over many inputs: in processes or on a cluster with a progress bar, or in threads.
 
-What runs on a cluster works on files: every machine has to see the data and data/processed under the same paths.
+Work on a cluster reads and writes files: every machine must see the data and data/processed under the same paths.
 """
 
 import os
@@ -26,17 +26,17 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 PATIENCE = 60.0
-"""Seconds without a result after which a cluster is asked whether it has any workers left; twice, and it has failed."""
+"""Seconds without a result before a cluster is asked whether it has workers left; two times none is a failure."""
 
 _CLUSTER: ContextVar["Client | None"] = ContextVar("cluster", default=None)
 
 
 def share_processors() -> None:
-    """Set TensorFlow's threads for networks of many small blocks, unless the environment names them already.
+    """Set TensorFlow's threads for networks of many small blocks, unless the environment sets them already.
 
-    The blocks of a network are independent and their operations small: one thread for each of several operations at a
-    time trains a MicroX on two cores about 1.6 times as fast as several threads for each. TensorFlow reads the
-    variables when it first runs something, so runs call this first.
+    The blocks of a network are independent and their operations small: on two cores a MicroX trains about 1.6 times as
+    fast with several operations at a time, of one thread each, as with several threads for one operation. TensorFlow
+    reads the variables when it first runs something, so runs call this first.
     """
     processors = os.cpu_count() or 1
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(processors))
@@ -45,7 +45,7 @@ def share_processors() -> None:
 
 @contextmanager
 def cluster(scheduler: str | None) -> Iterator[None]:
-    """Let `run_parallel` use the Dask cluster whose scheduler is at an address; with None, this machine's processors.
+    """Let `run_parallel` use the Dask cluster with its scheduler at this address; None is this machine's processors.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def cluster(scheduler: str | None) -> Iterator[None]:
     try:
         from distributed import Client
         from distributed.client import ClosedClientError
-        from distributed.comm import get_address_host_port
+        from distributed.comm import CommClosedError, get_address_host_port
         from distributed.scheduler import KilledWorker, NoWorkerError
     except ImportError as error:
         raise DataError(scheduler, "needs the optional extra dask", 'Install it: pip install -e ".[dask]".') from error
@@ -76,10 +76,13 @@ def cluster(scheduler: str | None) -> Iterator[None]:
         chosen = _CLUSTER.set(client)
         try:
             yield
-        except (KilledWorker, NoWorkerError, CancelledError, ClosedClientError) as error:
-            # the last two are raised when the scheduler is gone
-            remedy = "Read the logs of scheduler and workers, start them again and repeat: what had finished is kept."
-            raise DataError(scheduler, f"the cluster failed ({type(error).__name__}: {error})", remedy) from error
+        except (KilledWorker, NoWorkerError, CancelledError, ClosedClientError, CommClosedError) as error:
+            # without its scheduler a client cancels its calls, or is closed, whichever is noticed first
+            lost = "workers" if isinstance(error, KilledWorker | NoWorkerError) else "scheduler"
+            remedy = "Read the logs of scheduler and workers, restart them and repeat the command: results are kept."
+            raise DataError(
+                scheduler, f"the cluster lost its {lost} ({type(error).__name__}: {error})", remedy
+            ) from error
         finally:
             _CLUSTER.reset(chosen)
 
@@ -87,10 +90,10 @@ def cluster(scheduler: str | None) -> Iterator[None]:
 def run_parallel(
     function: Callable[..., Any], calls: Sequence[tuple], *, desc: str, unit: str = "clip", jobs: int | None = None
 ) -> list[Any]:
-    """Return `[function(*call) for call in calls]`, computed by `jobs` processes (None: one for each processor).
+    """Return `[function(*call) for call in calls]`, computed by `jobs` processes (None: one per core).
 
-    Inside `cluster` its workers compute, all of them, whatever `jobs` says. The first exception that a call raises ends
-    the run and is raised here.
+    Inside `cluster`, all of its workers compute, whatever `jobs` says. The first exception that a call raises ends the
+    run and is raised here.
     """
     client = _CLUSTER.get()
     jobs = min(jobs or os.cpu_count() or 1, len(calls))
@@ -109,7 +112,7 @@ def run_parallel(
 
 
 def _run_on_cluster(client: "Client", function: Callable[..., Any], calls: Sequence[tuple], bar: tqdm) -> list[Any]:
-    """Compute on a cluster. Not through joblib's Dask backend: it waits for ever for a call that killed its worker."""
+    """Compute on a cluster. joblib's Dask backend won't do: it waits forever for a call that killed its worker."""
     from distributed.scheduler import NoWorkerError
 
     results: list[Any] = [None] * len(calls)
@@ -132,9 +135,9 @@ def _run_on_cluster(client: "Client", function: Callable[..., Any], calls: Seque
                     if future is not None and future.status == "error":
                         raise
                     looks = 0 if _has_workers(client) else looks + 1
-                    if looks == 2:  # once may have been a worker that was just starting again
+                    if looks == 2:  # the first time, a worker may just have been restarting
                         raise NoWorkerError(next(iter(waiting)), 2 * PATIENCE) from None
-            place, _ = waiting.pop(future.key)  # the worker, too, forgets a result that nobody waits for
+            place, _ = waiting.pop(future.key)  # without this reference the worker frees its result as well
             results[place] = result
             bar.update()
         return results
@@ -152,10 +155,10 @@ def _has_workers(client: "Client") -> bool:
 
 
 def start_each(function: Callable[[T], R], items: Sequence[T], jobs: int) -> list[Future[R]]:
-    """Call `function` for every item in order, in `jobs` threads; return the results to come, in order.
+    """Call `function` for every item in order, in `jobs` threads; return the futures of the results, in order.
 
-    Nothing waits for these threads, so an interrupted program ends at once, and processes that watch it, such as
-    Jupyter's kernels, end with it. An exception is kept in the item's result; after it no further item is begun.
+    The threads are daemons, so an interrupted program ends at once, and processes that watch it, such as Jupyter's
+    kernels, end with it. An exception is kept in the item's future; after it no further item is started.
     """
     futures: list[Future[R]] = [Future() for _ in items]
     waiting = deque(zip(items, futures, strict=True))

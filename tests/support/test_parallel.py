@@ -112,7 +112,7 @@ def until(done: Callable[[], bool]) -> None:
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     ("fault", "problem"),
-    [("worker", r"the cluster failed \(NoWorkerError"), ("scheduler", r"the cluster failed \(FutureCancelledError")],
+    [("worker", "the cluster lost its workers"), ("scheduler", "the cluster lost its scheduler")],
 )
 def test_a_cluster_that_goes_is_told(fault: str, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "PATIENCE", 1.0)
@@ -126,14 +126,14 @@ def test_a_cluster_that_goes_is_told(fault: str, problem: str, tmp_path: Path, m
         threading.Thread(target=spoil, daemon=True).start()
         with pytest.raises(DataError, match=problem) as raised, cluster(address):
             run_parallel(wait, [(str(started),)], desc="waiting")
-        assert "what had finished is kept" in str(raised.value)
+        assert "results are kept" in str(raised.value)
 
 
 @pytest.mark.timeout(240)
 def test_a_call_that_kills_its_worker_is_told(tmp_path: Path) -> None:
     with (
         own_cluster(tmp_path, allowed_failures=0) as (address, _, _),
-        pytest.raises(DataError, match=r"the cluster failed \(KilledWorker"),
+        pytest.raises(DataError, match=r"the cluster lost its workers \(KilledWorker"),
         cluster(address),
     ):
         run_parallel(die, [()], desc="dying")
@@ -152,7 +152,7 @@ def test_a_worker_that_goes_with_its_result_is_told(tmp_path: Path, monkeypatch:
                 return finished
 
         monkeypatch.setattr(parallel, "SimpleQueue", Spoiling)
-        with pytest.raises(DataError, match=r"the cluster failed \(NoWorkerError"), cluster(address):
+        with pytest.raises(DataError, match=r"the cluster lost its workers \(NoWorkerError"), cluster(address):
             run_parallel(where, [(3,)], desc="squares")
 
 
@@ -160,7 +160,7 @@ def test_a_worker_that_goes_with_its_result_is_told(tmp_path: Path, monkeypatch:
 def test_a_scheduler_that_goes_between_two_calls_is_told(tmp_path: Path) -> None:
     with (
         own_cluster(tmp_path) as (address, scheduler, _),
-        pytest.raises(DataError, match=r"the cluster failed \(ClosedClientError"),
+        pytest.raises(DataError, match="the cluster lost its scheduler"),
         cluster(address),
     ):
         assert run_parallel(len, [("four",)], desc="counting") == [4]
@@ -213,6 +213,7 @@ def test_several_rows_train_on_a_cluster(scheduler: str, tmp_path: Path, monkeyp
 def test_a_row_that_fails_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "PROCESSED", tmp_path)
     monkeypatch.setattr(stages, "train_row", fails)
+    monkeypatch.setattr(stages, "crops_of", lambda *_, **__: None)  # the minutes of preprocessing
     table = stages.train_rows(["table6_mouth", "table6_nose"], "sample", get_profile("smoke"))
     assert table["problem"].to_list() == ["ValueError: too few people"] * 2
 
