@@ -234,7 +234,7 @@ def draw_crops(
         list(crops.swapaxes(0, 1).reshape(-1, height, width, 3)),
         columns=count,
         column_names=["frame 0", *map(str, range(1, count))],
-        row_names=[name.replace("_", "\n") for name in components],
+        row_names=[name.replace("_", " ") for name in components],
         title=f"One segment: {count} frames of each component",
         caption=caption,
         interpolation="nearest",
@@ -279,7 +279,8 @@ def draw_images(
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     shape = np.max([image.shape[:2] for image in images], axis=0)
-    cell = WIDTH / columns * shape[0] / shape[1] + (0.2 if titles is not None else 0.04)
+    beside = 0.06 * max((len(line) for name in row_names for line in name.split("\n")), default=0)  # inches
+    cell = (WIDTH - beside) / columns * shape[0] / shape[1] + (0.2 if titles is not None else 0.04)
     height = rows * cell + (0.42 if title else 0) + (0.2 if len(column_names) else 0)
     figure, grid = plt.subplots(rows, columns, figsize=(WIDTH, height), squeeze=False)
     figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
@@ -295,7 +296,7 @@ def draw_images(
     for ax, name in zip(grid[0], column_names, strict=False):
         ax.set_title(name, loc="center", fontsize=8, fontweight="normal")
     for ax, name in zip(grid[:, 0], row_names, strict=False):
-        ax.set_ylabel(name, fontsize=8)
+        ax.set_ylabel(name, fontsize=8, rotation=0, ha="right", va="center")
     if title:
         write_head(figure, title, caption)
     return figure

@@ -319,7 +319,7 @@ def draw_subject_accuracy(
     if interval is not None:
         ax.axhspan(*interval, color=HELD_OUT_COLOUR, alpha=0.13, linewidth=0, label="95 % interval over subjects")
     ax.axhline(pooled, color=HELD_OUT_COLOUR, linewidth=1.2, label=f"all segments: {100 * pooled:.1f} %")
-    draw_chance(ax)
+    draw_chance(ax, named=False)
     ax.vlines(place, pooled, values, color=RULE, linewidth=1.2, zorder=1)
     sizes = 14 + 46 * ordered["n"] / ordered["n"].max()
     ax.scatter(place, values, s=sizes, color=HELD_OUT_COLOUR, edgecolor="white", linewidth=0.7, zorder=3)

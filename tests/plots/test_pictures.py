@@ -78,7 +78,7 @@ def test_crops_grid_puts_components_in_rows_and_frames_in_columns(rng):
     np.testing.assert_array_equal(figure.axes[2 * 4 + 1].images[0].get_array(), crops[1, 2])
     crossed = [place for place, ax in enumerate(figure.axes) if len(ax.lines) == 2]
     assert crossed == [6 * 4 + 3], "one crop is crossed out"
-    assert {"frame 0", "3", "left\neyebrow"} <= set(texts(figure))
+    assert {"frame 0", "3", "left eyebrow"} <= set(texts(figure))
     with pytest.raises(ValueError, match="7 rows of crops, 5 components"):
         pictures.draw_crops(crops, components=components.PAPER_COMPONENTS)
 

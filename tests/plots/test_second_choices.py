@@ -1,4 +1,4 @@
-"""Comparing charts show the numbers they were given and keep their text readable."""
+"""Second choices and differences: every segment once, shares and excess, points with their intervals."""
 
 import matplotlib.pyplot as plt
 import numpy as np
