@@ -1,6 +1,6 @@
 """Tables of scores and of paired differences, as the analysis notebooks print and draw them (paper, section VI)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -8,9 +8,9 @@ from microx_utils.evaluation import bootstrap_interval, paired_difference, pool,
 from microx_utils.training import Run
 
 
-def pooled_test_rows(runs: Mapping[int, Run]) -> pd.DataFrame:
-    """Return the test predictions of one experiment's runs, by seed, as one table (see `evaluation.pool`)."""
-    return pool({seed: run.predictions.query("split == 'test'") for seed, run in runs.items()})
+def pooled_test_rows(runs: Iterable[Run]) -> pd.DataFrame:
+    """Return the test predictions of one experiment's runs, one per seed, as one table (see `evaluation.pool`)."""
+    return pool({run.experiment.seed: run.predictions.query("split == 'test'") for run in runs})
 
 
 def seed_accuracies(pooled: pd.DataFrame) -> pd.Series:
@@ -76,3 +76,12 @@ def difference_table(
         verdict = "higher" if low > 0 else "lower" if high < 0 else "not settled"
         rows[label] = {"difference": difference, "low": low, "high": high, "verdict": verdict}
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def in_words(values: pd.Series, form: str = "{:.1%}") -> str:
+    """Return a column of a table as text, for alt texts and notes; the first line of a label stands for it.
+
+    >>> in_words(pd.Series({"parts": 0.342, "face\\n(whole)": 0.2}))
+    'parts 34.2%; face 20.0%'
+    """
+    return "; ".join(f"{str(label).splitlines()[0]} {form.format(value)}" for label, value in values.items())
