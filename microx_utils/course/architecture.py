@@ -82,21 +82,29 @@ def without_implied(imports: Mapping[str, Iterable[str]]) -> dict[str, set[str]]
     return {name: set(own) - {lower for each in own for lower in below(each)} for name, own in imports.items()}
 
 
-def draw_architecture(parts: Mapping[str, Part], order: Iterable[str], *, title: str, caption: str = "") -> Figure:
+def draw_architecture(
+    parts: Mapping[str, Part] | None = None,
+    order: Iterable[str] | None = None,
+    *,
+    title: str = "The package, drawn from its imports",
+    caption: str = "An arrow points to what is imported; what a chain of arrows implies is not drawn",
+) -> Figure:
     """Draw the pipeline as a row of modules, and each folder as a box one row below the lowest that it imports.
 
     Parameters
     ----------
     parts
-        `read_parts`. Imports that a chain of others implies are not drawn.
+        `read_parts()`, unless given. Imports that a chain of others implies are not drawn.
     order
-        The names of the pipeline's modules from left to right; other names are skipped.
+        The names of the pipeline's modules from left to right, as in `layers()` unless given; other names are skipped.
 
     Raises
     ------
     ValueError
         Imports run in a circle.
     """
+    parts = read_parts() if parts is None else parts
+    order = [name for layer in layers() for name in layer] if order is None else order
     core = [name for name in order if name in parts and not parts[name].modules]
     folders = {name: part for name, part in parts.items() if part.modules}
     imports = {name: {PIPELINE if each in core else each for each in part.imports} for name, part in folders.items()}

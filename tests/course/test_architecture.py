@@ -48,7 +48,7 @@ def test_our_parts_are_those_of_the_contract_and_import_downwards() -> None:
 def test_drawing_names_every_part() -> None:
     parts = read_parts()
     with styled():
-        figure = drawn(draw_architecture(parts, ORDER, title="The package"))
+        figure = drawn(draw_architecture())
         check_text(figure)
         written = " ".join(texts(figure))
     assert [name for name in [*parts, *parts["faces"].modules] if name not in written] == []
@@ -59,7 +59,7 @@ def test_drawing_shows_an_import_and_not_what_it_implies(tmp_path: Path) -> None
         files = {"low.py": "", "room/__init__.py": "import pack.low", "room/one.py": "", "over/two.py": source}
         parts = read_parts(make_package(tmp_path, files | {"over/__init__.py": ""}))
         with styled():
-            figure = drawn(draw_architecture(parts, ["low"], title="x"))
+            figure = drawn(draw_architecture(parts, ["low"]))
             return sum(getattr(each, "arrow_patch", None) is not None for each in figure.axes[0].texts)
 
     assert arrows("") == 1
@@ -70,4 +70,4 @@ def test_a_pipeline_that_imports_what_imports_it_is_refused(tmp_path: Path) -> N
     files = {"low.py": "import pack.room", "room/__init__.py": "import pack.low", "room/one.py": ""}
     parts = read_parts(make_package(tmp_path, files))
     with styled(), pytest.raises(ValueError, match="circle"):
-        draw_architecture(parts, ["low"], title="x")
+        draw_architecture(parts, ["low"])
