@@ -88,8 +88,8 @@ class Lesson:
         title: str | None = None,
         made_from: Any = None,
         **parameters: Any,
-    ) -> Path:
-        """Save a figure as PNG with its row in manifest.json, show it below the cell, close it; return the PNG's path.
+    ) -> None:
+        """Save a figure as <id>.png with its row in manifest.json, show it below the cell, and close it.
 
         Parameters
         ----------
@@ -102,7 +102,8 @@ class Lesson:
         caption
             What to learn from it, one or two sentences of Markdown; shown in the gallery.
         title
-            A heading for the gallery; the paper's own title, or the id's topic, unless given.
+            A heading for the gallery; unless given, the paper's own title, or the heading drawn in the figure, or the
+            id's topic.
         made_from
             What it was drawn from: runs (`lesson.train`), the keys of other cached results (`store.key`), or any plain
             values, alone or in lists and dicts. The row has them as `inputs`, a run with its experiment and key; its
@@ -119,8 +120,9 @@ class Lesson:
             raise ValueError(
                 f"figure {id!r} is not declared for {self.notebook} in course.toml; declared are {self.entry.figures}"
             )
+        figure = _as_figure(fig)
         row = {
-            "title": title or _figure_title(id),
+            "title": title or _figure_title(id, figure),
             "paper": paper.reference(id),
             "alt": alt,
             "caption": " ".join(caption.split()),
@@ -129,11 +131,9 @@ class Lesson:
         }
         from matplotlib import pyplot  # slow to import
 
-        figure = _as_figure(fig)
         path = records.record_figure(self.folder, id, figure, row)
         display(Image(filename=path, width=round(96 * figure.get_figwidth()), alt=alt))
         pyplot.close(figure)  # or the notebook would show it a second time
-        return path
 
     def record_claim(
         self,
@@ -192,10 +192,13 @@ def _running_cell(notebook: str) -> str | None:
     return next((cell["id"] for cell in cells if "".join(cell["source"]).strip() == running), None)
 
 
-def _figure_title(name: str) -> str:
-    if name.startswith("extra_"):
-        return name.removeprefix("extra_").replace("_", " ").capitalize()
-    return paper.figure(int(name.removeprefix("figure_")))["title"]
+def _figure_title(name: str, figure: "Figure") -> str:
+    """Return the paper's title of a figure, else the one heading drawn in it, else what its id says."""
+    if not name.startswith("extra_"):
+        return paper.figure(int(name.removeprefix("figure_")))["title"]
+    headings = [ax.get_title("left") for ax in figure.axes if ax.get_title("left")]
+    drawn = figure.get_suptitle() or (headings[0] if len(headings) == 1 else "")
+    return " ".join(drawn.split()) or name.removeprefix("extra_").replace("_", " ").capitalize()
 
 
 def _as_figure(fig: Any) -> "Figure":

@@ -188,13 +188,26 @@ def draw_confusion(
     )
 
 
+def draw_confusions(
+    matrices: Mapping[str, ArrayLike], *, normalize: str | None, title: str = "Confusion matrix", caption: str = ""
+) -> Figure:
+    """Draw confusion matrices side by side, each under its name; the rest as in `draw_confusion`."""
+    figure, panels = plt.subplots(1, len(matrices), figsize=(WIDTH, 3.7), squeeze=False)
+    for panel, (name, matrix) in zip(panels[0], matrices.items(), strict=True):
+        draw_confusion(matrix, normalize=normalize, title=name, ax=panel)
+        if panel is not panels[0, 0]:
+            panel.set_ylabel("")
+    write_head(figure, title, caption)
+    return figure
+
+
 def draw_one_vs_rest(
     tables: Mapping[str, np.ndarray],
     *,
     emotions: Sequence[str] = EMOTIONS,
     paper: Mapping[str, Sequence[Sequence[int]]] | None = None,
     data: str = "ours",
-    title: str = "One emotion against the rest",
+    title: str | None = None,
     caption: str = "",
 ) -> Figure:
     """Draw the 2x2 heat maps [[TN, FP], [FN, TP]] of the given emotions (Figures 11-14).
@@ -223,7 +236,8 @@ def draw_one_vs_rest(
         ax.axis("off")
     figure.supxlabel("predicted", fontsize=8.5)
     figure.supylabel("true", fontsize=8.5)
-    write_head(figure, title, caption)
+    named = "" if len(emotions) == len(EMOTIONS) else f": {' and '.join(emotions)}"
+    write_head(figure, title or f"One emotion against the rest{named}", caption)
     return figure
 
 

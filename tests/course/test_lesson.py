@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot
 
-from microx_utils.course import ledger, records
+from microx_utils.course import ledger, paper, records
 from microx_utils.course.claims import UNTESTABLE
 from microx_utils.course.lesson import Lesson, open_lesson
 from microx_utils.course.outline import (
@@ -156,7 +156,7 @@ def test_open_lesson_takes_a_relative_folder(rendered: Path, monkeypatch: pytest
 def test_figure_and_its_row(lesson: Lesson) -> None:
     figure, axes = pyplot.subplots()
     axes.plot([1, 2, 3])
-    path = lesson.show(
+    lesson.show(
         figure,
         "figure_09",
         alt=ALT,
@@ -166,8 +166,7 @@ def test_figure_and_its_row(lesson: Lesson) -> None:
         edges=(0.5, np.float32(1)),
     )
     row = records.read_figures(lesson.folder)["figure_09"]
-    assert path == lesson.folder / row["file"]
-    assert path.read_bytes().startswith(b"\x89PNG")
+    assert (lesson.folder / row["file"]).read_bytes().startswith(b"\x89PNG")
     assert row["alt"] == ALT
     assert row["caption"] == "Two lines."
     assert row["paper"] == "Figure 9, section V.B"
@@ -184,7 +183,8 @@ def test_equal_figures_give_equal_bytes(lesson: Lesson) -> None:
     for _ in range(2):
         figure, axes = pyplot.subplots()
         axes.plot([1, 2, 3])
-        written.append(lesson.show(figure, "figure_09", alt=ALT).read_bytes())
+        lesson.show(figure, "figure_09", alt=ALT)
+        written.append((lesson.folder / "figure_09.png").read_bytes())
         assert not pyplot.get_fignums(), "shown, so closed"
     assert written[0] == written[1]
     assert b"Software" not in written[0]
@@ -192,7 +192,35 @@ def test_equal_figures_give_equal_bytes(lesson: Lesson) -> None:
 
 def test_an_axes_stands_for_its_figure(lesson: Lesson) -> None:
     _, axes = pyplot.subplots()
-    assert lesson.show(axes, "figure_10", alt=ALT).is_file()
+    lesson.show(axes, "figure_10", alt=ALT)
+    assert (lesson.folder / "figure_10.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("id", "suptitle", "titles", "given", "expected"),
+    [
+        (
+            "extra_reliability",
+            "Are the\nprobabilities right? \n",
+            ["left", "right"],
+            None,
+            "Are the probabilities right?",
+        ),
+        ("extra_reliability", "", ["left", ""], None, "left"),
+        ("extra_reliability", "", ["left", "right"], None, "Reliability"),
+        ("extra_reliability", "drawn", ["left", "right"], "given", "given"),
+        ("figure_10", "drawn", ["left", "right"], None, paper.figure(10)["title"]),
+    ],
+)
+def test_title_is_the_one_given_or_the_papers_or_that_drawn(
+    lesson: Lesson, id: str, suptitle: str, titles: list[str], given: str | None, expected: str
+) -> None:
+    figure, panels = pyplot.subplots(1, 2)
+    figure.suptitle(suptitle)
+    for panel, title in zip(panels, titles, strict=True):
+        panel.set_title(title, loc="left")
+    lesson.show(figure, id, alt=ALT, title=given)
+    assert records.read_figures(lesson.folder)[id]["title"] == expected
 
 
 @pytest.mark.parametrize("alt", ["", "Figure 9", "a" * 19, "short" + " " * 30 + "text"])

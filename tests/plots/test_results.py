@@ -126,6 +126,16 @@ def test_confusion_of_the_paper_beside_ours_keeps_its_labels_apart(predictions):
     assert right.texts[0].get_text() == "11.3"
 
 
+def test_confusions_stand_side_by_side_with_one_label_of_the_rows(predictions):
+    one = evaluation.confusion(predictions)
+    figure = drawn(results.draw_confusions({"ours": one, "theirs": one.T}, normalize="true", caption=CAPTION))
+    left, right = figure.axes
+    assert [ax.get_title("left").strip() for ax in (left, right)] == ["ours", "theirs"]
+    assert (bool(left.get_ylabel()), bool(right.get_ylabel())) == (True, False)
+    shares = 100 * one.T.to_numpy() / one.to_numpy().sum(axis=0)[:, None]
+    assert [t.get_text() for t in right.texts] == [f"{share:.0f}" for share in shares.ravel()]
+
+
 def test_confusion_without_segments_of_a_class_writes_no_recall():
     counts = np.eye(7)
     counts[2] = 0
@@ -149,6 +159,8 @@ def test_one_vs_rest_shows_counts_of_both(predictions, emotions):
     figure = results.draw_one_vs_rest(ours, emotions=emotions, paper=theirs, caption=CAPTION)
     check_text(drawn(figure))
     assert len(figure.axes) == 2 * len(emotions)
+    heading = "One emotion against the rest" + ("" if emotions == EMOTIONS else f": {' and '.join(emotions)}")
+    assert figure.get_suptitle().strip() == heading
     cells = [int("".join(filter(str.isdigit, t.get_text().split()[0]))) for ax in figure.axes for t in ax.texts]
     assert cells == [int(n) for e in emotions for table in (ours[e], theirs[e]) for n in np.ravel(table)]
 
