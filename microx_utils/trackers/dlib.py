@@ -9,11 +9,11 @@ weights of the 68 points were trained on the iBUG 300-W pictures, whose licence 
 come with the package `face_recognition_models`; only that file is used, the package's code is never imported (it
 needs pkg_resources, which newer setuptools no longer have).
 
-Every frame is searched anew: the point predictor gives points for whatever box it is shown and no score, so a
-follower without detection would never notice that the face is gone. That costs little here (the search of a frame
-of 342 x 192 px takes 5 ms of one core, the points 2 ms), and it makes the points shake, because HOG's boxes come in
-steps. The detector was trained on whole, roughly frontal faces: it misses many masked ones (measured: a third of
-the rendered frames, all of one person) and those turned far.
+Every frame is searched: the point predictor gives points for any box and no score, so without detection a lost face
+would never be noticed. That costs little here (for a frame of 342 x 192 px, 5 ms of one core for the search and 2 ms
+for the points), and it makes the points shake, because HOG's boxes come in steps. The detector was trained on
+uncovered, roughly frontal faces: it misses many masked ones (measured: in a third of the rendered frames, and one
+person entirely) and faces turned far aside.
 """
 
 import importlib.metadata
@@ -45,18 +45,18 @@ nothing is found in it, which makes it 40 px. Doubling always would cost four ti
 rendered faces (box side 104 px), find no more; in larger frames 80 px is a small part of the picture already."""
 _FINE_SIDE, _FINEST = 400, 4
 """dlib gives points in whole pixels, 1.7 % of the eye distance on the rendered faces. So they are found on a copy of
-the face enlarged to a box of about 400 px, four times at most: measured, a fifth to half of the shaking goes."""
+the face enlarged to a box of about 400 px, four times at most; measured, that removes a fifth to half of the jitter."""
 _REACH, _REACH_GROWTH = 1.0, 0.2  # as in MeshTracker, so that both trackers stay with the same person
 
 
 class DlibTracker:
     """Landmarks frame by frame with dlib: the interface of `mesh.MeshTracker`.
 
-    The first face is the largest. Later, of several the one nearest to the last place is taken, within a box side of
-    it (a little more for every frame that the face stays away): a bystander must not become the subject.
+    It starts with the largest face. Later it takes the face nearest to the last place, within a box side of it (a
+    little more for every frame that the face stays away), so that a bystander does not become the subject.
 
     Confidence is the logistic function of the detector's score (the distance from its decision boundary): 0.5 at
-    the threshold, about 0.9 for a clear frontal face. It orders faces by how face-like they are, and is no probability.
+    the threshold, about 0.9 for a clear frontal face. It ranks faces by how face-like they are; it is no probability.
 
     Raises
     ------
@@ -75,7 +75,7 @@ class DlibTracker:
         self._last: tuple[np.ndarray, float] | None = None  # centre and side in px of the box seen last
         self._points = np.zeros((POINTS, 2))
         self._lost = 0  # frames since
-        self.detections = 0  # how often a frame was searched, for benchmarks
+        self.detections = 0  # number of searched frames, for benchmarks
 
     def __call__(self, frame: np.ndarray) -> TrackedFace:
         """Find the landmarks in the next uint8 (H, W, 3) RGB frame of a clip.
@@ -111,7 +111,7 @@ class DlibTracker:
         return (points + 0.5) / fine - 0.5 + (x, y)
 
     def _choose(self, boxes: Any) -> int | None:
-        """Return the number of the box that is the subject's, or None."""
+        """Return the index of the subject's box, or None."""
         if not len(boxes):
             return None
         if self._last is None:
@@ -129,7 +129,7 @@ def version() -> list[Any]:
 
 
 def problem() -> str:
-    """Return "" where `DlibTracker` can work, else what is missing."""
+    """Return "" if `DlibTracker` can run here, else what is missing."""
     try:
         _import_dlib()
         _weights_file()
@@ -160,7 +160,7 @@ def _centre(box: Any) -> np.ndarray:
 def _import_dlib() -> Any:
     try:
         import dlib
-    except ImportError as error:  # not there, or a library that it needs is not
+    except ImportError as error:  # it, or a library that it needs, is missing
         raise DataError("landmark tracker dlib", f"dlib can't be imported ({error})", _INSTALL) from error
     return dlib
 
@@ -178,5 +178,5 @@ def _weights_file() -> Path:
 
 @cache
 def _shape_predictor() -> Any:
-    """Return the 68-point predictor, read once a process: its file has 100 MB."""
+    """Return the 68-point predictor, read once per process: its file has 100 MB."""
     return _import_dlib().shape_predictor(str(_weights_file()))

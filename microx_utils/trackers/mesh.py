@@ -1,8 +1,8 @@
 """The default tracker: 68 landmarks in every frame of a clip, offline, by two small networks run with LiteRT.
 
 BlazeFace (Bazarevsky et al. 2019) finds the face, MediaPipe's face mesh (Kartynnik et al. 2019) puts 468 points on
-it, and a table turns those into the 68 iBUG points that OpenFace and the paper's section III.B use. From then on
-the face is followed: the mesh of one frame says where to look in the next, nearly twice as fast as searching again.
+it, and a table turns those into the 68 iBUG points that OpenFace and the paper's section III.B use. After that the
+face is followed: the mesh of one frame says where to look in the next, nearly twice as fast as detecting it again.
 """
 
 import os
@@ -20,7 +20,6 @@ from microx_utils.trackers.blazeface import Detection, FaceDetector, Network, si
 
 VERSION = 2
 """Raise the number when a change moves landmarks: cached tables of older versions are then not used."""
-
 
 MESH_POINTS: dict[str, tuple[tuple[int, ...], ...]] = {
     # iBUG 0-16, from the person's right temple round the chin to the left. The mesh's outline is the face's true
@@ -50,36 +49,24 @@ The mesh's own numbers are those of MediaPipe's canonical face model; the eye, l
 FACEMESH_* lists, subsampled to iBUG's (Sagonas et al. 2013) six, twenty and five points.
 """
 
-
 _FIRST, _SECOND = np.array([(p[0], p[-1]) for group in MESH_POINTS.values() for p in group]).T  # each (68,)
-
-
 _EYE_CORNERS = (33, 263)  # outer corners in the mesh
-
-
 _MESH_SIZE = 192  # px, the mesh network's input
-
-
 _REGION = 1.5
 """Side of the square the mesh network sees, in long sides of the box round all its points (as MediaPipe has it).
 Measured: with 1.25 or 1.75 the error grows several times."""
 
-
 _FACE_SCORE = 0.5  # below it, the mesh network says that what it sees is no face
-
-
-_REACH = 1.0  # a lost face is looked for within this many box sides of where it was,
-
-
-_REACH_GROWTH = 0.2  # and that many more for every frame it stays away
+_REACH = 1.0  # a lost face is searched for within this many box sides of its last place,
+_REACH_GROWTH = 0.2  # and that many more for every frame that it stays away
 
 
 class MeshTracker:
     """Landmarks frame by frame, following one person: `tracker(frame)` gives a `TrackedFace`.
 
-    The first face is the largest. While the mesh network recognises it, the face is followed without detection.
-    When it is lost, every frame is searched again, and of several faces the one nearest to the last place is
-    taken, not too far from it at first: a bystander must not become the subject because the subject turned away.
+    It starts with the largest face, and follows it without detection while the mesh network recognises it. When it is
+    lost, every frame is searched, and the face nearest to the last place is taken if it is near enough; the limit
+    grows while the face stays away. So a bystander does not become the subject because the subject turned away.
 
     Parameters
     ----------
@@ -95,11 +82,11 @@ class MeshTracker:
 
     def reset(self) -> None:
         """Forget the face, as before the first frame of another clip."""
-        self._region: _Region | None = None  # where the face is expected; None when it has to be searched for
+        self._region: _Region | None = None  # where the face is expected; None when it must be detected
         self._last: _Region | None = None  # where it was seen last
         self._points = np.zeros((POINTS, 2))
         self._lost = 0  # frames since
-        self.detections = 0  # how often a frame was searched, for benchmarks
+        self.detections = 0  # number of searched frames, for benchmarks
 
     def __call__(self, frame: np.ndarray) -> TrackedFace:
         """Find the landmarks in the next uint8 (H, W, 3) RGB frame of a clip."""
@@ -115,7 +102,7 @@ class MeshTracker:
         return TrackedFace(self._points.copy(), False, 0.0)
 
     def _regions(self, frame: np.ndarray) -> "Iterator[_Region]":
-        """Yield where the face may be, the likeliest place first; searching only if nobody stopped before."""
+        """Yield where the face may be, the most likely place first; the frame is searched only when asked for more."""
         if self._region is not None and self._follow:
             yield self._region
         self.detections += 1
@@ -124,7 +111,7 @@ class MeshTracker:
                 yield _Region(face.centre, face.side * _REGION, _angle(*face.eyes))
 
     def _candidates(self, faces: list[Detection]) -> list[Detection]:
-        """Return the faces that may be the subject, the likeliest first."""
+        """Return the faces that may be the subject, the most likely first."""
         if self._last is None:
             return sorted(faces, key=lambda face: -face.side)
         last, reach = self._last, (_REACH + _REACH_GROWTH * self._lost) * self._last.side / _REGION

@@ -1,10 +1,10 @@
 """OpenFace's own program, FeatureExtraction: where it is, and one start of it over several videos.
 
-Nothing here installs OpenFace, whose licence is for research only. It is looked for in the environment variable
-OPENFACE_BIN, on the PATH, and in a container image that docker or podman holds already.
+Nothing here installs OpenFace, whose licence is for research only. It is searched for in the environment variable
+OPENFACE_BIN, on the PATH, and in a container image that docker or podman already has.
 
-Its exit code says little: 0 as well for a video that it can't open. So a start only tells how the program ended and
-what it said; what counts is which CSVs it wrote, and `openface.run` reads those.
+Its exit code says little: it is 0 even for a video that can't be opened. So a start only reports how the program ended
+and what it printed; what counts is which CSVs it wrote, and `openface.run_openface` reads those.
 """
 
 import csv
@@ -33,8 +33,8 @@ HOW_TO_GET = (
     f"(docker pull {IMAGE}), or import CSVs that were made elsewhere: microx landmarks import FOLDER."
 )
 
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # one program a core, and no more threads than that
-_SAID = 300  # characters of the program's last words that are worth quoting
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # one program per core, with no further threads
+_SAID = 300  # characters of the end of the output that are worth quoting
 _POLL = 0.1  # s
 
 
@@ -54,14 +54,14 @@ def find_program() -> Program | None:
     """Return how OpenFace can be started here, or None.
 
     In this order: the program, or its folder, that OPENFACE_BIN names; the container image that OPENFACE_IMAGE names;
-    FeatureExtraction on the PATH; the image algebr/openface, if docker or podman holds it. A container's program is
+    FeatureExtraction on the PATH; the image algebr/openface, if docker or podman has it. A container's program is
     OPENFACE_IMAGE_BIN or else /home/openface-build/build/bin/FeatureExtraction. Nothing is ever downloaded. No image
-    was tried: place and rights of the program in it are as its users describe them.
+    has been tried: where the program lies in it, and as whom it runs, is taken from what its users report.
 
     Raises
     ------
     DataError
-        OPENFACE_BIN or OPENFACE_IMAGE is set and can't be used: a wish isn't overridden in silence.
+        OPENFACE_BIN or OPENFACE_IMAGE is set and can't be used: an explicit setting is never silently ignored.
     """
     wanted = os.environ.get("OPENFACE_BIN")
     if wanted:
@@ -108,9 +108,9 @@ def _lacks_image(tool: str, image: str) -> str:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a start ended: exit code (negative: a signal's number; None: ended from here), and the program's last words.
+    """How a start ended: the exit code (negative: a signal's number; None: stopped by us) and the end of the output.
 
-    `timed_out` where no new CSV began for too long.
+    `timed_out` if no new CSV was begun for too long.
     """
 
     code: int | None
@@ -119,14 +119,14 @@ class Ended:
 
     @property
     def faulty(self) -> bool:
-        """Whether the exit code is one for a fault of the program (no models) or of the container, not of a clip."""
+        """Whether the exit code means a fault of the program (no models) or of the container, not of a clip."""
         return self.code in (1, 125, 126, 127)
 
     def __str__(self) -> str:
         if self.timed_out:
-            how = "was ended because it took too long"
+            how = "was stopped because it took too long"
         elif self.code is None:
-            how = "was ended"
+            how = "was stopped"
         elif self.code < 0 or self.code > 128:  # a container's 128 + n is a signal as well
             how = f"was killed by {_signal_name(-self.code if self.code < 0 else self.code - 128)}"
         else:
@@ -150,21 +150,21 @@ def start(
     stop: threading.Event,
     begun: Callable[[int], None],
 ) -> Ended:
-    """Start OpenFace once over some videos; the k-th one's CSV, if any, is `folder / "out" / f"{k:04d}.csv"`.
+    """Start OpenFace once over some videos; the CSV of number k, if any, is `folder / "out" / f"{k:04d}.csv"`.
 
-    The program sees each video under a number: it names its CSVs after the videos, of which two may have one name, and
-    a name in another alphabet is safe from every locale.
+    The program sees each video under a number: it names its CSVs after the videos, two of which may share a name, and
+    a name in another alphabet may not survive every locale.
 
     Parameters
     ----------
     folder
         Where to work; made here, and left for the caller to remove.
     patience
-        End the program when for so many seconds no further CSV was begun.
+        Stop the program when no further CSV was begun for this many seconds.
     stop
-        End the program when this is set.
+        Stop the program when this is set.
     begun
-        Called now and then with the number of CSVs begun.
+        Called regularly with the number of CSVs begun.
 
     Raises
     ------
@@ -182,8 +182,7 @@ def start(
         (folder / "in").mkdir()
         for link, video in zip(links, videos, strict=True):
             _link(folder / "in" / link, video.resolve())
-    for each in inputs:
-        command += ["-f", each]
+    command += [word for each in inputs for word in ("-f", each)]
     command += [*FLAGS, "-out_dir", "out"]  # relative to the working folder: the same in a container
     with (folder / "said.txt").open("w+b") as said:
         try:
@@ -194,7 +193,7 @@ def start(
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C then reaches only this process, which ends the program
+                start_new_session=True,  # Ctrl-C then reaches only this process, which stops the program
             )
         except OSError as error:
             raise DataError(program.path, f"OpenFace can't be started ({error})", HOW_TO_GET) from error
@@ -211,37 +210,34 @@ def start(
 def _container_command(program: Program, name: str, videos: dict[str, Path], folder: Path) -> list[str]:
     """Return `docker run ...` up to the program's own arguments; every video is mounted read-only, and nothing else."""
     command = [program.path, "run", "--rm", "--name", name, "--pull", "never", "--network", "none"]
-    command += ["--security-opt", "label=disable"]  # SELinux: else the mounts can't be read, or have to be relabelled
-    if "podman" not in Path(program.path).name and hasattr(os, "getuid"):  # podman maps its root to the caller as it is
+    command += ["--security-opt", "label=disable"]  # SELinux: otherwise mounts must be relabelled
+    if "podman" not in Path(program.path).name and hasattr(os, "getuid"):  # podman's root is the caller already
         command += ["--user", f"{os.getuid()}:{os.getgid()}"]
-    for variable, value in _ONE_THREAD.items():
-        command += ["--env", f"{variable}={value}"]
-    for link, video in videos.items():  # the files, not their folders: what a link points to may lie elsewhere
+    command += [word for variable, value in _ONE_THREAD.items() for word in ("--env", f"{variable}={value}")]
+    for link, video in videos.items():  # the files, not their folders: the target of a link may lie elsewhere
         command += ["--mount", _mount(video, f"/videos/{link}", "readonly")]
     command += ["--mount", _mount(folder, "/work"), "--workdir", "/work"]
     return [*command, "--entrypoint", program.binary, program.image]
 
 
 def _mount(source: Path, target: str, *options: str) -> str:
-    """Return the value of --mount, which is a row of CSV: a name may hold a comma or a quote."""
-    row = io.StringIO()
-    csv.writer(row, lineterminator="").writerow(
-        ["type=bind", f"source={source.resolve()}", f"target={target}", *options]
-    )
+    """Return the value of --mount, which is a row of CSV: a name may contain a comma or a quote."""
+    row, fields = io.StringIO(), ["type=bind", f"source={source.resolve()}", f"target={target}", *options]
+    csv.writer(row, lineterminator="").writerow(fields)
     return row.getvalue()
 
 
 def _link(link: Path, video: Path) -> None:
     try:
         link.symlink_to(video)
-    except OSError:  # Windows lets few users make symbolic links
+    except OSError:  # few users may make symbolic links on Windows
         shutil.copyfile(video, link)
 
 
 def _watch(
     process: subprocess.Popen, out: Path, patience: float, stop: threading.Event, begun: Callable[[int], None]
 ) -> bool:
-    """Wait until the program ends or has to be ended; return whether it took too long."""
+    """Wait until the program ends or must be stopped; return whether it took too long."""
     count, since = 0, time.monotonic()
     while True:
         try:
@@ -260,9 +256,9 @@ def _watch(
 
 
 def _end(process: subprocess.Popen, program: Program, name: str) -> None:
-    """End a program and its children; a container outlives the command that started it, so that by its name."""
+    """Stop a program and its children; a container outlives the command that started it, so it is removed by name."""
     if program.image:
-        with suppress(OSError, subprocess.SubprocessError):  # the command itself is ended below in any case
+        with suppress(OSError, subprocess.SubprocessError):  # the command itself is stopped below in any case
             subprocess.run([program.path, "rm", "--force", name], capture_output=True, timeout=60)
     for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
         try:
@@ -270,7 +266,7 @@ def _end(process: subprocess.Popen, program: Program, name: str) -> None:
                 os.killpg(process.pid, number)
             else:
                 process.terminate()
-            process.wait(3)  # then once more: a child may have ignored the first signal
+            process.wait(3)  # then the next signal: the first may have been ignored
         except (ProcessLookupError, PermissionError):
             break
         except subprocess.TimeoutExpired:
@@ -279,6 +275,6 @@ def _end(process: subprocess.Popen, program: Program, name: str) -> None:
 
 
 def _last_words(text: str) -> str:
-    """Return the end of what a program printed, on one line."""
+    """Return the end of a program's output, on one line."""
     words = " ".join(text.split())
     return words if len(words) <= _SAID else f"... {words[-_SAID:]}"

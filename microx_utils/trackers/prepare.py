@@ -1,4 +1,4 @@
-"""Landmarks of many clips at once: computed by few starts of a program, or imported from CSVs made elsewhere."""
+"""Landmarks of many clips at once: computed by one tracker, or imported from OpenFace CSVs made elsewhere."""
 
 import os
 from collections import Counter
@@ -25,7 +25,7 @@ from microx_utils.support.parallel import run_parallel
 from microx_utils.trackers import openface
 from microx_utils.video import FPS, probe_video, split_path, stored_frames
 
-_SPARE_ROWS = 2  # by so many an imported CSV may be longer than its video: decoders differ in the last frames
+_SPARE_ROWS = 2  # an imported CSV may be longer than its video by this much: decoders differ in the last frames
 
 
 def prepare_landmarks(
@@ -35,7 +35,7 @@ def prepare_landmarks(
     jobs: int | None = None,
     cache: str | os.PathLike[str] | None = None,
 ) -> pd.DataFrame:
-    """Compute the landmarks of many videos that are not kept yet, so that `clip_landmarks` finds them.
+    """Compute and cache the landmarks of many videos, so that `clip_landmarks` finds them.
 
     OpenFace is started a few times for many clips each; the other trackers take one clip at a time in each process.
 
@@ -46,7 +46,7 @@ def prepare_landmarks(
     tracker, cache
         As in `clip_landmarks`.
     jobs
-        Processes or programs at a time; None is one for each processor.
+        Number of processes or programs at a time; None is one per core.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def prepare_landmarks(
     if tracker == "openface":
         problems = openface.run_missing(once, jobs, cache)
     else:
-        get_tracker(tracker).problems_ahead(once, cache=cache)  # raises once what would be the problem of every clip
+        get_tracker(tracker).problems_ahead(once, cache=cache)  # raises what would be the problem of every clip
         folder = paths.PROCESSED if cache is None else cache  # other processes know the default only
         calls = [(name, tracker, folder) for name in once]
         problems = dict(zip(once, run_parallel(_problem_of, calls, desc="finding landmarks", jobs=jobs), strict=True))
@@ -88,18 +88,18 @@ def import_openface(
     cache: str | os.PathLike[str] | None = None,
     jobs: int | None = None,
 ) -> pd.DataFrame:
-    """Take over OpenFace CSVs that were made elsewhere, as by the Windows program, as the clips' landmarks by OpenFace.
+    """Import OpenFace CSVs that were made elsewhere, such as by the Windows program, as the clips' OpenFace landmarks.
 
     From then on the tracker "openface" needs no program for these clips. A CSV of `.../S001/avi/001.avi`, the clip
     BAUM-2/S001_001, may be called S001_001.csv, S001/001.csv, S001/avi/001.csv, S001_avi_001.csv, or 001.csv if no
-    other clip's video is called 001; capitals don't matter. Every folder between `folder` and the CSV has to be part
-    of the video's path or the clip's id: S012/avi/013.csv must not pass for the 013 of somebody else. What fits in two
-    ways is left alone.
+    other clip's video is called 001; case doesn't matter. Every folder between `folder` and the CSV must be part of
+    the video's path or the clip's id, so that S012/avi/013.csv is not taken for another person's 013. A CSV that
+    matches several clips is not imported.
 
     Parameters
     ----------
     folder
-        Where the CSVs are, in subfolders too.
+        The folder of the CSVs; subfolders are searched too.
     clips
         A clip table: clip_id and path are used.
     cache, jobs
@@ -108,8 +108,8 @@ def import_openface(
     Returns
     -------
     DataFrame
-        csv, clip_id, problem: a row for each CSV and one for each clip without; problem is "" where the CSV was
-        imported. csv or clip_id is "" where there is none.
+        csv, clip_id, problem: one row per CSV and one per clip without a CSV; problem is "" if the CSV was imported.
+        csv or clip_id is "" if there is none.
 
     Raises
     ------
@@ -126,34 +126,36 @@ def import_openface(
     if not files:
         raise DataError(folder, "holds no CSV", "Give the folder that holds OpenFace's CSVs, one for each clip.")
     videos = dict(zip(clips["clip_id"], map(str, clips["path"]), strict=True))
-    fits = _match_names([file.relative_to(folder) for file in files], videos)
-    uses = Counter(found[0] for found in fits if len(found) == 1)
+    matches = _match_names([file.relative_to(folder) for file in files], videos)
+    uses = Counter(found[0] for found in matches if len(found) == 1)
     rows = []
-    for file, found in zip(files, fits, strict=True):
+    for file, found in zip(files, matches, strict=True):
         problem = ""
         if not found:
             problem = (
-                "fits no clip: call it by its clip's id or its video's name, and its folders as the video's are called"
+                "matches no clip: name it by its clip's id or its video's name, its folders as the video's folders"
             )
         elif len(found) > 1:
             others = f" and {len(found) - 3} more" if len(found) > 3 else ""
-            problem = f"fits several clips: {', '.join(found[:3])}{others}; call it {found[0]}.csv, say"
+            problem = f"matches several clips: {', '.join(found[:3])}{others}; name it {found[0]}.csv, for instance"
         elif uses[found[0]] > 1:
-            problem = f"is one of {uses[found[0]]} CSVs that fit this clip: keep one of them"
+            problem = f"is one of {uses[found[0]]} CSVs that match this clip: keep one of them"
         rows.append({"csv": str(file), "clip_id": found[0] if len(found) == 1 else "", "problem": problem})
     good = [row for row in rows if not row["problem"]]
     kept = paths.PROCESSED if cache is None else cache  # other processes know the default only
     calls = [(row["csv"], videos[row["clip_id"]], kept) for row in good]
     for row, problem in zip(good, run_parallel(_import_one, calls, desc="importing CSVs", jobs=jobs), strict=True):
         row["problem"] = problem
-    rows += [{"csv": "", "clip_id": clip_id, "problem": "no CSV fits it"} for clip_id in videos if clip_id not in uses]
-    for row in rows:  # a name that is not UTF-8 can be read, not printed
+    rows += [
+        {"csv": "", "clip_id": clip_id, "problem": "no CSV matches it"} for clip_id in videos if clip_id not in uses
+    ]
+    for row in rows:  # a name that is not UTF-8 can be opened, but not printed
         row["csv"] = row["csv"].encode("utf-8", "backslashreplace").decode()
     return pd.DataFrame(rows, columns=["csv", "clip_id", "problem"])
 
 
 def _match_names(files: Sequence[Path], videos: dict[str, str]) -> list[list[str]]:
-    """Return the clips that each CSV's name fits, as `import_openface` says; `videos` are paths by clip id."""
+    """Return the clips that each CSV's name matches, as in `import_openface`; `videos` are paths by clip id."""
     keys: dict[str, list[str]] = {}
     words: dict[str, set[str]] = {}
     for clip_id, video in videos.items():
@@ -164,34 +166,35 @@ def _match_names(files: Sequence[Path], videos: dict[str, str]) -> list[list[str
         for key in {each.casefold() for each in own}:
             keys.setdefault(key, []).append(clip_id)
         words[clip_id] = {part.casefold() for part in (*parts, *clip_id.split("/"))}
-    fits = []
+    matches = []
     for each in files:
         names = [part.casefold() for part in (*each.parent.parts, each.stem)]
         found: list[str] = []
-        for length in range(len(names), 0, -1):  # the longest name that fits decides
+        for length in range(len(names), 0, -1):  # the longest name that matches decides
             folders = set(names[:-length])
             found = [clip_id for clip_id in keys.get("_".join(names[-length:]), []) if folders <= words[clip_id]]
             if found:
                 break
-        fits.append(found)
-    return fits
+        matches.append(found)
+    return matches
 
 
 def _import_one(csv: str, video: str, cache: str | os.PathLike[str] | None) -> str:
-    """Keep a CSV as a video's landmarks by OpenFace; return "" or why it can't be used."""
+    """Cache a CSV as a video's OpenFace landmarks; return "" or why it can't be used."""
     try:
         info, rows = probe_video(video), stored_frames(video, fps=FPS)
         frames = info.frames
         if split_path(video)[1] is not None and abs(len(read_openface_csv(csv)) - frames) > _SPARE_ROWS:
-            rows, frames = np.arange(len(rows)), len(rows)  # a part of a video may have been cut out at 30 fps
+            rows, frames = np.arange(len(rows)), len(rows)  # the part may have been exported at 30 fps
         table = read_finished_csv(csv, frames)
         if len(table) > frames + _SPARE_ROWS:
-            return f"has {len(table)} rows, and the video {frames} frames: another video's, or another version of it"
+            return (
+                f"has {len(table)} rows, and the video {frames} frames: it is of another video, or of another version"
+            )
         points = landmark_array(table)[success_array(table)]
         if len(points) and np.median(points, axis=(0, 1)).max() > max(info.width, info.height):
-            return (
-                f"has points outside of the video's {info.width} x {info.height} px: another video's, or another size"
-            )
+            size = f"{info.width} x {info.height} px"
+            return f"has points outside the video's {size}: it is of another video, or of a copy of another size"
         write_openface_csv(openface.rows_at_30_fps(table, rows), kept_table(video, "openface", cache))
     except (DataError, ValueError) as error:
         return problem_of(error)

@@ -1,4 +1,4 @@
-"""Which trackers can be used here, and how good their landmarks are, clip by clip, without any ground truth.
+"""Which trackers can be used here, and how good their landmarks look, clip by clip, without any ground truth.
 
 `faces.tracker_errors` measures them against the ground truth of rendered clips.
 """
@@ -26,17 +26,16 @@ from microx_utils.support.parallel import run_parallel
 from microx_utils.video import FPS, probe_video
 
 LOW_FOUND = 0.9
-"""Share of frames: a clip with the face found in fewer is named among the worst."""
+"""A clip with the face found in a smaller share of its frames is among the worst."""
 LOW_CONFIDENCE = 0.7
-"""A clip with a lower median confidence is named among the worst."""
+"""A clip with a lower median confidence is among the worst."""
 _ANCHORS = (36, 45, 27)  # outer eye corners and the top of the nose: the points that expressions move least
 HIGH_JITTER = 2.0
-"""% of the eye distance a frame: about three times the most restless clip of the rendered sample (0.7)."""
+"""% of the eye distance per frame: about three times the jitter of the worst clip of the rendered sample (0.7)."""
 SHORT = 10
-"""Frames at 30 fps: the length of a segment; a shorter clip is made one only by repeating frames."""
+"""Frames at 30 fps: the length of a segment; a shorter clip becomes one only by repeating frames."""
 LIMITS = {"found": (LOW_FOUND, np.inf), "confidence": (LOW_CONFIDENCE, np.inf), "jitter": (-np.inf, HIGH_JITTER)}
-"""Lowest and highest good value of a column of the report."""
-
+"""Column of the report -> lowest and highest good value."""
 
 _INSTALL = {
     "dlib": 'Run pip install -e ".[dlib]"',
@@ -46,18 +45,18 @@ _INSTALL = {
 
 
 def installed_trackers(*, cache: str | os.PathLike[str] | None = None) -> dict[str, str]:
-    """Return {tracker: ""} where a landmark tracker can be used here, else {tracker: what it lacks}.
+    """Return, for each landmark tracker, "" if it can be used here, else what is missing.
 
-    The tracker "openface" counts as usable where OpenFace's program is found, or with at least one imported table
-    (whether every clip has one shows only when they are asked for). `cache` is the folder looked in for tables, in
-    place of data/processed.
+    The tracker "openface" counts as usable if OpenFace's program is found, or at least one table has been imported
+    (whether every clip has one shows only when they are read). `cache` is the folder of the tables, instead of
+    data/processed.
     """
     kept = Path(paths.PROCESSED if cache is None else cache) / "landmarks" / "openface"
     reasons = {}
     for name in TRACKERS:
         try:
             reasons[name] = "" if name == "openface" and any(kept.glob("*.csv")) else get_tracker(name).problem()
-        except DataError as error:  # the environment names a program that isn't there
+        except DataError as error:  # the environment names a program that doesn't exist
             reasons[name] = f"{error.path}: {error.problem}"
     return reasons
 
@@ -67,8 +66,8 @@ def check_usable(trackers: Sequence[str], *, cache: str | os.PathLike[str] | Non
     reasons = installed_trackers(cache=cache)
     for tracker in trackers:
         if reasons[chosen_tracker(tracker)]:
-            there = [name for name, reason in reasons.items() if not reason]
-            raise DataError(f"landmark tracker {tracker}", reasons[tracker], f"{_INSTALL[tracker]}; here is {there}.")
+            usable = [name for name, reason in reasons.items() if not reason]
+            raise DataError(f"landmark tracker {tracker}", reasons[tracker], f"{_INSTALL[tracker]}, or use {usable}.")
 
 
 def clip_quality(
@@ -78,7 +77,7 @@ def clip_quality(
     jobs: int | None = None,
     cache: str | os.PathLike[str] | None = None,
 ) -> pd.DataFrame:
-    """Return a report on the clips of any corpus: what was recorded, and how well the face was followed.
+    """Return a report on the clips of any corpus: what the files are, and how well the face was tracked.
 
     Parameters
     ----------
@@ -87,14 +86,14 @@ def clip_quality(
     tracker
         One of `landmarks.TRACKERS`; None is `chosen_tracker`.
     jobs
-        Processes; None is one for each processor.
+        Number of processes; None is one per core.
     cache
-        Folder to keep landmarks in, in place of data/processed.
+        Folder of the cached landmarks, instead of data/processed.
 
     Returns
     -------
     DataFrame
-        One row a clip, in the order of `clips`:
+        One row per clip, in the order of `clips`:
 
         clip_id, corpus
             As in the clip table.
@@ -105,16 +104,16 @@ def clip_quality(
         found
             Share of those frames with a face, 0-1.
         confidence
-            The tracker's score, 0-1, median over frames with a face. Scores of different trackers don't compare.
+            The tracker's score, 0-1, median over frames with a face. Scores of different trackers are not comparable.
         eye_distance
             Between the outer eye corners in px, median over frames with a face.
         jitter
-            How much the steadiest points shake. In each frame with a face: the outer eye corners and the top of the
-            nose (points 36, 45, 27), less their mean, which takes out the face's translation. From one stored frame
-            to the next: the mean distance that these three move, in % of eye_distance. The median over such pairs is
-            given. Turning and nodding heads and blinks add to it, so it is noise only where the head is still.
+            How much the steadiest points shake: the outer eye corners and the top of the nose (points 36, 45, 27),
+            relative to their mean, which removes the face's translation. It is the mean distance that these three move
+            from one stored frame to the next, in % of eye_distance; median over pairs of frames with a face. Head
+            turns, nods and blinks add to it, so it is pure noise only if the head is still.
         problem
-            "" or why the clip can't be used: what is wrong with the file, or that no face is in it.
+            "" or why the clip can't be used: what is wrong with the file, or that it shows no face.
 
         NaN where there is nothing to measure. A bad clip has a problem, and never stops the report.
 
@@ -164,7 +163,7 @@ def _clip_row(path: str, tracker: str, cache: Any, problem: str) -> dict[str, An
         table = clip_landmarks(path, tracker=tracker, cache=cache)
     except DataError as error:
         return row | {"problem": error.problem}
-    except (ValueError, OSError, cv2.error) as error:  # a part that leaves the picture, a file that may not be read
+    except (ValueError, OSError, cv2.error) as error:  # a part outside the picture, a file without read permission
         return row | {"problem": " ".join(str(error).split()) or type(error).__name__}
     seen = success_array(table)
     row |= {"frames": len(table), "found": float(seen.mean())}
@@ -180,7 +179,7 @@ def _clip_row(path: str, tracker: str, cache: Any, problem: str) -> dict[str, An
 
 
 def _restlessness(points: np.ndarray, seen: np.ndarray, stored_fps: float) -> float:
-    """Return the median movement in px of the steady points, translation taken out; NaN without two frames."""
+    """Return the median movement in px of the steady points without translation; NaN without two frames."""
     steady = points[:, list(_ANCHORS)]
     steady = steady - steady.mean(axis=1, keepdims=True)
     moved = np.linalg.norm(np.diff(steady, axis=0), axis=2).mean(axis=1)
@@ -191,17 +190,17 @@ def _restlessness(points: np.ndarray, seen: np.ndarray, stored_fps: float) -> fl
 
 
 def worst_clips(quality: pd.DataFrame, n: int) -> pd.DataFrame:
-    """Return the n worst clips of a report of `clip_quality`, with the reason why each is called so.
+    """Return the n worst clips of a report of `clip_quality`, each with the reason.
 
     In this order: clips that can't be used; the face found in less than LOW_FOUND of the frames, the fewest first;
-    median confidence below LOW_CONFIDENCE; jitter above HIGH_JITTER, the most first; shorter than SHORT frames. If
-    there are fewer than n of those, the clips with the most jitter follow, and their reason says that nothing is wrong
-    with them. Equals are in the order of clip_id, so that the list is the same every time.
+    median confidence below LOW_CONFIDENCE; jitter above HIGH_JITTER, the highest first; shorter than SHORT frames. If
+    these are fewer than n, the clips with the highest jitter follow, and their reason says that nothing is wrong with
+    them. Ties are in the order of clip_id, so that the list is reproducible.
 
     Returns
     -------
     DataFrame
-        The report's columns with `reason` after `clip_id`; at most n rows, the worst first.
+        The report's columns, and `reason` after `clip_id`; at most n rows, the worst first.
     """
     ranked = []
     for position, (_, clip) in enumerate(quality.iterrows()):
@@ -214,7 +213,7 @@ def worst_clips(quality: pd.DataFrame, n: int) -> pd.DataFrame:
 
 
 def _badness(clip: pd.Series) -> tuple[int, float, str]:
-    """Return the kind of fault (the worst is 0), how bad it is (the worst is least), and the reason in words."""
+    """Return the kind of fault (0 is the worst), its severity (the lowest is the worst), and the reason in words."""
     if clip["problem"]:
         return 0, 0.0, str(clip["problem"])
     if clip["found"] < LOW_FOUND:

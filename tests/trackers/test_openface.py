@@ -6,11 +6,13 @@ import re
 import shlex
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -91,6 +93,14 @@ def film(tmp_path: Path, films: dict[float, Path]) -> Callable[..., Path]:
     return make
 
 
+def run(videos: Sequence[Path | str], folder: Path, **options: Any) -> tuple[list[str], dict[str, pd.DataFrame]]:
+    """Each video's problem, and the tables of those without one, by path."""
+    tables: dict[str, pd.DataFrame] = {}
+    problems = openface.run_openface(videos, folder, tables.__setitem__, **options)
+    assert {video for video, problem in problems.items() if not problem} == set(tables)
+    return [problems[str(video)] for video in videos], tables
+
+
 def left_behind(folder: Path) -> list[str]:
     """Temporary files and folders."""
     return [path.name for path in folder.rglob("*") if path.name.startswith(".")]
@@ -113,7 +123,7 @@ def test_the_named_program_comes_first(tmp_path: Path, program: Program, monkeyp
         assert find_program() == Program(str(mine))
 
 
-def test_a_wrong_wish_is_not_overridden(tmp_path: Path, program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_setting_is_never_ignored(tmp_path: Path, program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     for named, problem in [(tmp_path / "none", "no file"), (FAKE, "not executable"), (tmp_path, "without an exec")]:
         monkeypatch.setenv("OPENFACE_BIN", str(named))
         if named == FAKE:
@@ -145,11 +155,9 @@ def test_containers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_run_in_a_container(tmp_path: Path, film: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     docker = write_program(tmp_path / "bin" / "docker", "--as-docker")
     videos = [film('a, "b"/one, two'), film("other/one")]
-    rows = openface.run_openface(
-        videos, tmp_path / "out", program=Program(str(docker), "i", "/b"), jobs=1, progress=False
-    )
-    assert rows["problem"].tolist() == ["", ""]
-    assert rows["frames"].tolist() == [20, 20]
+    problems, tables = run(videos, tmp_path / "out", program=Program(str(docker), "i", "/b"), jobs=1)
+    assert problems == ["", ""]
+    assert [len(table) for table in tables.values()] == [20, 20]
     (facts,) = map(json.loads, (tmp_path / "starts.docker").read_text().splitlines())
     assert facts.pop("name").startswith("microx-openface-")
     assert facts == {
@@ -163,8 +171,8 @@ def test_a_run_in_a_container(tmp_path: Path, film: Callable[..., Path], monkeyp
 def test_a_container_that_hangs_is_removed(tmp_path: Path, film: Callable[..., Path]) -> None:
     """It outlives the command that started it, so that ending the command isn't enough."""
     docker = write_program(tmp_path / "bin" / "docker", "--as-docker")
-    rows = openface.run_openface([film("slow")], tmp_path / "out", program=Program(str(docker), "i", "/b"), timeout_s=1)
-    assert "took too long" in rows["problem"][0]
+    problems, _ = run([film("slow")], tmp_path / "out", program=Program(str(docker), "i", "/b"), timeout_s=1)
+    assert "took too long" in problems[0]
     facts, removal = map(json.loads, (tmp_path / "starts.docker").read_text().splitlines())
     assert removal == ["rm", "--force", facts["name"]]
 
@@ -176,43 +184,38 @@ def test_many_clips_a_start(
     tmp_path: Path, film: Callable[..., Path], program: Program, starts: Callable[[], list[int]]
 ) -> None:
     videos = [film(f"clip{number}") for number in range(5)]
-    rows = openface.run_openface(videos, tmp_path / "out", jobs=1, clips_per_start=4, progress=False)
+    problems, tables = run(videos, tmp_path / "out", jobs=1, clips_per_start=4)
     assert starts() == [4, 1]
     (first, _) = (tmp_path / "starts").read_text().splitlines()
     assert {"-2Dfp", "-3Dfp", "-pose", "-aus", "-gaze", "-out_dir"} <= set(json.loads(first))
-    assert rows["path"].tolist() == [str(video) for video in videos]
-    assert rows["csv"].tolist() == [str(tmp_path / "out" / f"clip{number}.csv") for number in range(5)]
-    assert rows[["frames", "found", "problem"]].drop_duplicates().to_numpy().tolist() == [[20, 1.0, ""]]
-    assert left_behind(tmp_path / "out") == []
-    assert openface.run_openface([], tmp_path / "out").empty
+    assert problems == [""] * 5
+    assert list(tables) == [str(video) for video in videos]
+    assert all(len(table) == 20 and success_array(table).all() for table in tables.values())
+    assert list((tmp_path / "out").iterdir()) == []
+    assert run([], tmp_path / "out") == ([], {})
 
 
 def test_work_is_shared_among_the_workers(
     tmp_path: Path, film: Callable[..., Path], program: Program, starts: Callable[[], list[int]]
 ) -> None:
-    openface.run_openface([film(f"clip{number}") for number in range(5)], tmp_path / "out", jobs=2)
+    run([film(f"clip{number}") for number in range(5)], tmp_path / "out", jobs=2)
     assert sorted(starts()) == [2, 3]
 
 
 def test_hard_names(tmp_path: Path, film: Callable[..., Path], program: Program) -> None:
-    names = ["S001/avi/001", "S002/avi/001", "S002/AVI/002", 'it\'s "quoted" $HOME; a, b', "Gülşen Çalık 표정 [1]"]
-    rows = openface.run_openface([film(name) for name in names], tmp_path / "out put, ü", jobs=1, progress=False)
-    assert rows["problem"].tolist() == [""] * 5
-    found = [Path(csv).relative_to(tmp_path / "out put, ü").name for csv in rows["csv"]]
-    assert found == ["S001_avi_001.csv", "S002_avi_001.csv", "002.csv", f"{names[3]}.csv", f"{names[4]}.csv"]
-    assert all(len(read_openface_csv(csv)) == 20 for csv in rows["csv"])
+    names = ["S001/avi/001", "S002/avi/001", "S002/AVI/001", 'it\'s "quoted" $HOME; a, b', "Gülşen Çalık 표정 [1]"]
+    problems, tables = run([film(name) for name in names], tmp_path / "out put, ü", jobs=1)
+    assert problems == [""] * 5
+    assert [len(table) for table in tables.values()] == [20] * 5
 
 
 def test_both_dialects_and_lost_faces(tmp_path: Path, film: Callable[..., Path], program: Program) -> None:
     names = ["plain", "spaced", "noface", "lost"]
-    rows = openface.run_openface([film(name) for name in names], tmp_path / "out", jobs=1, progress=False).set_index(
-        pd.Index(names)
-    )
-    assert rows["problem"].tolist() == [""] * 4
-    assert rows["found"].tolist() == [1, 1, 0, 0.5]
-    plain, spaced = (read_openface_csv(str(rows.loc[name, "csv"])) for name in ("plain", "spaced"))
+    problems, tables = run([film(name) for name in names], tmp_path / "out", jobs=1)
+    assert problems == [""] * 4
+    plain, spaced, noface, lost = tables.values()
+    assert [success_array(table).mean() for table in (plain, noface, lost)] == [1, 0, 0.5]
     pd.testing.assert_frame_equal(plain, spaced)
-    lost = read_openface_csv(str(rows.loc["lost", "csv"]))
     assert lost["x_30"].iloc[10:].eq(lost["x_30"].iloc[9]).all()  # stale, and kept as such
 
 
@@ -224,7 +227,7 @@ def test_both_dialects_and_lost_faces(tmp_path: Path, film: Callable[..., Path],
         ("half", r"row \d+ of \d+ has no value.*exit code 1 and said: .*cv::Exception", [5, 1, 1, 1]),
         ("killed", r"row \d+ of \d+ has no value.*killed by SIGKILL", [5, 1, 1, 1]),
         ("crash", r"left no CSV; it was killed by SIGSEGV", [5, 1, 1, 1]),
-        ("slow", r"ended because it took too long", [5, 1, 1, 1]),
+        ("slow", r"stopped because it took too long", [5, 1, 1, 1]),
     ],
 )
 def test_a_bad_clip_costs_its_neighbours_nothing(
@@ -237,12 +240,10 @@ def test_a_bad_clip_costs_its_neighbours_nothing(
     needed: list[int],
 ) -> None:
     videos = [film(f"a{number}") for number in range(2)] + [film(kind)] + [film(f"b{number}") for number in range(2)]
-    rows = openface.run_openface(videos, tmp_path / "out", jobs=1, timeout_s=3, progress=False)
-    assert (rows["problem"] == "").tolist() == [True, True, False, True, True]
-    assert re.search(problem, str(rows.loc[2, "problem"])), rows.loc[2, "problem"]
-    assert rows.loc[2, "csv"] == ""
+    problems, _ = run(videos, tmp_path / "out", jobs=1, timeout_s=3)
+    assert [not each for each in problems] == [True, True, False, True, True]
+    assert re.search(problem, problems[2]), problems[2]
     assert starts() == needed
-    assert len(list((tmp_path / "out").iterdir())) == 4
 
 
 def test_files_that_are_no_videos_never_reach_the_program(
@@ -252,10 +253,9 @@ def test_files_that_are_no_videos_never_reach_the_program(
     (tmp_path / "text.mp4").write_text("not a video")
     videos = [tmp_path / "empty.mp4", film("good"), tmp_path / "text.mp4", tmp_path / "none.mp4"]
     videos.append(Path(f"{videos[1]}#t=2,1"))
-    rows = openface.run_openface(videos, tmp_path / "out", jobs=1, progress=False)
-    assert rows["problem"].str.contains("0 bytes|can't be opened|no such file|is empty").tolist() == [
-        *(True, False, True, True, True)
-    ]
+    problems, _ = run(videos, tmp_path / "out", jobs=1)
+    refused = [bool(re.search("0 bytes|can't be opened|no such file|is empty", problem)) for problem in problems]
+    assert refused == [True, False, True, True, True]
     assert starts() == [1]
 
 
@@ -270,25 +270,24 @@ def test_a_program_without_its_models_is_named(
     for count, needed in [(3, [3, 1, 1, 1]), (9, [4, 1, 1, 1])]:
         (tmp_path / "starts").unlink(missing_ok=True)
         with pytest.raises(DataError, match=r"fails for every clip.*exit code 1 and said: .*landmark detector"):
-            openface.run_openface(
-                [film(f"clip{k}") for k in range(count)], tmp_path / "out", jobs=1, clips_per_start=4, progress=False
-            )
+            run([film(f"clip{k}") for k in range(count)], tmp_path / "out", jobs=1, clips_per_start=4)
         assert starts() == needed
     assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_program_that_is_none(tmp_path: Path, film: Callable[..., Path]) -> None:
     with pytest.raises(DataError, match=r"isn't found on this machine.*OPENFACE_BIN"):
-        openface.run_openface([film("clip")], tmp_path / "out", progress=False)
+        run([film("clip")], tmp_path / "out")
     (tmp_path / "bin" / "FeatureExtraction").write_bytes(b"\x7fELF, and cut short")
     (tmp_path / "bin" / "FeatureExtraction").chmod(0o755)
     with pytest.raises(DataError, match="can't be started"):
-        openface.run_openface([film("clip")], tmp_path / "out", progress=False)
+        run([film("clip")], tmp_path / "out")
 
 
 def test_an_interrupt_keeps_what_is_finished(tmp_path: Path, film: Callable[..., Path], program: Program) -> None:
-    """Two clips are whole when Ctrl-C comes, the third hangs; the program is gone afterwards."""
+    """Two clips are finished when Ctrl-C comes, the third hangs; the program is gone afterwards."""
     videos = [film("one"), film("two"), film("slow"), film("four")]
+    finished: list[str] = []
 
     def interrupt() -> None:
         folder = tmp_path / "out"
@@ -300,9 +299,10 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path: Path, film: Callable[...,
     thread = threading.Thread(target=interrupt)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
-        openface.run_openface(videos, tmp_path / "out", jobs=1, progress=False)
+        openface.run_openface(videos, tmp_path / "out", lambda video, _: finished.append(Path(video).stem), jobs=1)
     thread.join()
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["one.csv", "two.csv"]
+    assert finished == ["one", "two"]
+    assert list((tmp_path / "out").iterdir()) == []
     folders = [process.info["cwd"] or "" for process in psutil.process_iter(["cwd"])]
     assert [folder for folder in folders if folder.startswith(str(tmp_path))] == []
 
@@ -310,7 +310,7 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path: Path, film: Callable[...,
 def test_bad_arguments(tmp_path: Path, film: Callable[..., Path]) -> None:
     for options in ({"jobs": 0}, {"clips_per_start": 0}):
         with pytest.raises(ValueError, match="at least 1"):
-            openface.run_openface([film("clip")], tmp_path / "out", **options)  # type: ignore[arg-type]
+            run([film("clip")], tmp_path / "out", **options)
 
 
 # --- the tracker ---
@@ -343,8 +343,9 @@ def test_a_part_of_a_video(tmp_path: Path, film: Callable[..., Path], program: P
     table = clip_landmarks(part, tracker="openface", cache=tmp_path)
     assert len(table) == len(list(iter_frames(part))) == 12
     assert table["pose_Tx"].tolist() == list(range(1, 13))  # OpenFace was given these twelve frames and no others
-    rows = openface.run_openface([part, video], tmp_path / "out", jobs=1, progress=False)
-    assert [Path(csv).name for csv in rows["csv"]] == ["dialog_t_0.2_0.6_xywh_percent_0_0_50_99.csv", "dialog.csv"]
+    problems, tables = run([part, video], tmp_path / "out", jobs=1)
+    assert problems == ["", ""]
+    assert [len(table) for table in tables.values()] == [12, 20]
 
 
 def test_a_clip_without_a_face_is_no_error_here(tmp_path: Path, film: Callable[..., Path], program: Program) -> None:
@@ -407,7 +408,8 @@ def baum(film: Callable[..., Path]) -> pd.DataFrame:
 @pytest.fixture
 def csvs(tmp_path: Path, film: Callable[..., Path], program: Program) -> Callable[..., Path]:
     """Make a folder of CSVs with names, each of twenty rows; all of this before the program goes."""
-    (made,) = openface.run_openface([film("spaced")], tmp_path / "made", progress=False)["csv"]
+    made = tmp_path / "out" / "spaced.csv"
+    subprocess.run([program.path, "-f", str(film("spaced")), "-out_dir", str(made.parent)], check=True)
     Path(program.path).unlink()
 
     def make(*names: str) -> Path:
@@ -435,23 +437,23 @@ def csvs(tmp_path: Path, film: Callable[..., Path], program: Program) -> Callabl
         ("happy_plain_1.csv", "own/p01_happy_plain_1"),
         ("p01/happy_plain_1.csv", "own/p01_happy_plain_1"),
         ("p01_happy_plain_1.csv", "own/p01_happy_plain_1"),
-        ("001.csv", "fits several clips: BAUM-2/S001_001, BAUM-2/S002_001;"),
-        ("S001_001.csv", "fits several clips: BAUM-1a/S001_001, BAUM-2/S001_001;"),
-        ("S003/avi/002.csv", "fits no clip"),  # 002 is unique, but whose is this one?
-        ("results/S002_001.csv", "fits no clip"),
-        ("Annotations.csv", "fits no clip"),
+        ("001.csv", "matches several clips: BAUM-2/S001_001, BAUM-2/S002_001;"),
+        ("S001_001.csv", "matches several clips: BAUM-1a/S001_001, BAUM-2/S001_001;"),
+        ("S003/avi/002.csv", "matches no clip"),  # 002 is unique, but whose is this one?
+        ("results/S002_001.csv", "matches no clip"),
+        ("Annotations.csv", "matches no clip"),
     ],
 )
 def test_names_of_csvs(tmp_path: Path, baum: pd.DataFrame, csvs: Callable[..., Path], name: str, clip_id: str) -> None:
     rows = import_openface(csvs(name), baum, cache=tmp_path, jobs=1)
     row = rows.iloc[0]
-    if "fits" in clip_id:
+    if "matches" in clip_id:
         assert row["clip_id"] == ""
         assert row["problem"].startswith(clip_id)
         assert len(rows) == 6  # and every clip lacks a CSV
     else:
         assert (row["clip_id"], row["problem"]) == (clip_id, "")
-        assert rows["problem"].tolist()[1:] == ["no CSV fits it"] * 4
+        assert rows["problem"].tolist()[1:] == ["no CSV matches it"] * 4
 
 
 def test_imported_landmarks_are_used_from_then_on(
@@ -483,7 +485,7 @@ def test_faults_of_an_import_are_listed(tmp_path: Path, baum: pd.DataFrame, csvs
     assert "one of 2 CSVs" in problems["S002_001.csv"]
     assert problems["S002_002.csv"] == "is cut short in row 20"
     assert problems["happy_plain_1.csv"] == "has 11 rows, and the video 20 frames"
-    assert "outside of the video's 256 x 256 px" in problems["BAUM-2/S001_001.csv"]
+    assert "outside the video's 256 x 256 px" in problems["BAUM-2/S001_001.csv"]
     assert len(problems) == 5
     assert rows[rows["csv"] == ""]["clip_id"].tolist() == ["BAUM-1a/S001_001"]
     assert not (tmp_path / "landmarks").exists()
@@ -529,7 +531,7 @@ def test_commands(
     assert cli.main(["landmarks", "import", str(folder)]) == 0
     said = capsys.readouterr().out
     assert "imported 2 of 3 CSVs, for 2 of 5 clips" in said
-    assert "stranger.csv: fits no clip" in said
+    assert "stranger.csv: matches no clip" in said
     assert "no CSV matches 3 clips, such as BAUM-1a/S001_001: name its CSV" in said
     assert cli.main(["landmarks", "run", "--landmarks", "openface"]) == 2
     assert "isn't found on this machine" in capsys.readouterr().err  # two tables are there, the others are not
