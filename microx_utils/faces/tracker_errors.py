@@ -52,6 +52,39 @@ def region_means(errors: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({name: np.abs(errors[:, list(LANDMARK_GROUPS[name])]).mean(axis=1) for name in REGIONS})
 
 
+def error_summary(
+    errors: np.ndarray, people: Sequence[str] | np.ndarray, *, samples: int = 1000, seed: int = 0
+) -> pd.DataFrame:
+    """Return each region's mean error over people with its interval, split into a constant and a varying part.
+
+    Every person counts the same, however many frames show them.
+
+    Parameters
+    ----------
+    errors
+        complex (F, 68), as `point_errors` returns them, of all clips.
+    people
+        Who is in each of the F frames.
+    samples, seed
+        Of the bootstrap, which draws people with replacement.
+
+    Returns
+    -------
+    DataFrame
+        One row per region of REGIONS, the smallest error first; in the unit of `errors`. Columns: mean, low and high
+        (its 95 % interval), constant (the size of a person's mean error, the same shift in every frame) and varying
+        (what is left without it).
+    """
+    names, which = np.unique(np.asarray(people), return_inverse=True)
+    of_person = region_means(errors).groupby(which).mean()
+    drawn = np.random.default_rng(seed).integers(len(names), size=(samples, len(names)))
+    low, high = np.quantile(of_person.to_numpy()[drawn].mean(axis=1), [0.025, 0.975], axis=0)
+    shifts = np.stack([errors[which == k].mean(axis=0) for k in range(len(names))])  # (people, 68)
+    varying = region_means(errors - shifts[which]).groupby(which).mean().mean()
+    columns = {"mean": of_person.mean(), "low": low, "high": high, "constant": region_means(shifts).mean()}
+    return pd.DataFrame(columns | {"varying": varying}).sort_values("mean")
+
+
 def landmark_errors(table: pd.DataFrame, truth: GroundTruth) -> pd.DataFrame:
     """Return the error of each region in each frame where the face was found.
 

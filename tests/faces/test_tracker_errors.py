@@ -7,12 +7,14 @@ import pandas as pd
 import pytest
 from rendered_tables import HAPPY, as_rows, eye_line, few_clips, table_of
 
+from microx_utils.components import LANDMARK_GROUPS
 from microx_utils.faces import tracker_errors
 from microx_utils.faces.sample import load_truth
 from microx_utils.faces.tracker_errors import (
     REGIONS,
     action_unit_correlations,
     compare_trackers,
+    error_summary,
     landmark_errors,
     point_errors,
     region_means,
@@ -65,6 +67,19 @@ def test_region_means_of_constant_and_varying_parts() -> None:
     errors[::2] *= -1
     assert region_means(errors).to_numpy() == pytest.approx(2)
     assert region_means(errors.mean(axis=0)[None]).to_numpy() == pytest.approx(0)
+
+
+def test_a_shift_is_a_constant_error_and_a_shake_a_varying_one() -> None:
+    errors = np.zeros((30, 68), complex)
+    people = ["a"] * 20 + ["b"] * 10  # both count the same, however many frames show them
+    errors[:20, LANDMARK_GROUPS["nose"]] = 3 + 4j  # a: shifted by 5
+    errors[20::2, LANDMARK_GROUPS["mouth"]] = 2  # b: shakes by 2 about its middle
+    errors[21::2, LANDMARK_GROUPS["mouth"]] = -2
+    found = error_summary(errors, people, samples=200)
+    assert found.index[-1] == "nose"
+    assert found.loc["nose"].to_dict() == {"mean": 2.5, "low": 0, "high": 5, "constant": 2.5, "varying": 0}
+    assert found.loc["mouth"].to_dict() == {"mean": 1, "low": 0, "high": 2, "constant": 0, "varying": 1}
+    assert not found.drop(index=["nose", "mouth"]).to_numpy().any()
 
 
 def test_shaking_is_the_points_motion_without_the_true_one(truth: GroundTruth) -> None:
