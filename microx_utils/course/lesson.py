@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from IPython.core.getipython import get_ipython
 from IPython.display import Image, display
 
@@ -212,7 +213,7 @@ def _as_figure(fig: Any) -> "Figure":
 
 
 def open_lesson(notebook: str, *, profile: str = "class", data: str = "sample", seed: int = 0) -> Lesson:
-    """Check a notebook's parameters, set the drawing style, and return its lesson.
+    """Check a notebook's parameters, set the look of figures and tables, and return its lesson.
 
     Parameters
     ----------
@@ -241,4 +242,5 @@ def open_lesson(notebook: str, *, profile: str = "class", data: str = "sample", 
     from microx_utils.plots.style import style  # draws, so it is slow to import
 
     style()
+    pd.set_option("display.max_colwidth", None)  # reasons and names in a table are shown in full
     return Lesson(entry, chosen, name, seed, records.output_folder(profile, data, seed))
