@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from microx_utils.labels import EMOTIONS
-from microx_utils.plots.charts import draw_histograms, draw_intervals
+from microx_utils.plots.charts import draw_histograms
 from microx_utils.plots.style import (
     EMOTION_COLOURS,
     HELD_OUT_COLOUR,
@@ -75,24 +75,6 @@ def draw_clip_lengths(frames: Sequence[int] | np.ndarray | pd.Series, *, length:
     settings: dict[str, Any] = {"title": "Length of the clips", "xlabel": label, "ylabel": "clips"}
     ticks = edges[:: max(1, len(edges) // 14)]
     return draw_histograms({"clips": lengths}, bins=edges, **settings | {"xticks": ticks} | look)
-
-
-def draw_landmark_errors(
-    errors: Mapping[str, np.ndarray], *, unit: str = "% of the distance between the eyes", **look: Any
-) -> Axes:
-    """Draw the median error of each region (1-D array, one error per frame), and the range from 10 to 90 % of them.
-
-    `look` is that of `charts.draw_intervals`.
-    """
-    table = pd.DataFrame({name: np.quantile(values, (0.5, 0.1, 0.9)) for name, values in errors.items()}).T
-    table.columns = pd.Index(["median", "low", "high"])
-    settings = {
-        "title": "Landmark error by region",
-        "xlabel": f"error in {unit}: median (dot, number), and 10 to 90 % of the frames",
-    }
-    ax = draw_intervals(table, "median", form="{:.1f}", reference=None, **settings | look)
-    ax.set_xlim(left=0)
-    return ax
 
 
 def draw_clip_quality(quality: pd.DataFrame, *, limits: Mapping[str, tuple[float, float]], caption: str = "") -> Figure:

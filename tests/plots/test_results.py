@@ -17,7 +17,6 @@ from microx_utils.course import paper
 from microx_utils.evaluation import PROBABILITIES
 from microx_utils.labels import EMOTIONS
 from microx_utils.plots import charts, data, results, style
-from microx_utils.plots.canvas import figure_of
 from microx_utils.trackers.quality import LIMITS
 
 CAPTION = style.caption_data(data="rendered sample", split="subject", n=392, clips=98, subjects=14)
@@ -185,15 +184,7 @@ def bars(ax: Axes) -> list[Rectangle]:
     return [patch for patch in ax.patches if isinstance(patch, Rectangle)]
 
 
-def test_landmark_errors_and_clip_lengths(rng):
-    errors = {name: rng.gamma(3, 0.8, 50) for name in ("jaw", "left_eye", "mouth")}
-    ax = data.draw_landmark_errors(errors, caption=CAPTION)
-    check_text(drawn(ax))
-    medians = [f"{np.median(values):.1f}" for values in errors.values()]
-    assert {*medians} <= set(texts(figure_of(ax)))
-    assert ax.yaxis_inverted(), "the first region is on top"
-    plt.close("all")
-
+def test_clip_lengths():
     ax = data.draw_clip_lengths([9, 10, 19, 20, 35], caption=CAPTION)
     check_text(drawn(ax))
     assert [bar.get_height() for bar in bars(ax)] == [1, 2, 1, 1]
