@@ -1,4 +1,4 @@
-"""Segments of ten frames, and their splits into training, validation and test (paper, sections III.B and V)."""
+"""Segments of ten frames, and their division into training, validation and test (paper, sections III.B and V)."""
 
 import numpy as np
 import pandas as pd
@@ -7,10 +7,11 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from microx_utils.components import COMPONENTS
 
-SPLIT_RULES = ("subject", "clip", "segment")
-SHORT_CLIPS = ("drop", "repeat")
-"""What becomes of a clip with fewer frames than a segment: left out, or its frames repeated (paper, section VII)."""
 SPLIT_NAMES = ("train", "validation", "test")
+SPLIT_RULES = ("subject", "clip", "segment")
+"""Whose segments stay together in one split."""
+SHORT_CLIPS = ("drop", "repeat")
+"""A clip with fewer frames than a segment is left out, or its frames are repeated (paper, section VII)."""
 
 
 def make_segments(
@@ -30,22 +31,22 @@ def make_segments(
     clips
         `CropStore.clips`.
     length, step
-        Frames in a segment, and frames from one segment's start to the next; step < length overlaps.
+        Frames per segment, and frames from one segment's start to the next. With step < length segments overlap.
     max_segments
-        Keep at most this many segments of a clip, from its start (the authors' code: four); None or 0 keeps all.
+        Keep at most this many segments from the start of a clip (the authors' code: four); None or 0 keeps all.
     short_clips
-        "drop" leaves a clip shorter than `length` out; "repeat" makes one segment of it, whose `frames` is smaller
-        than its `length`: see `frame_numbers`.
+        "drop" leaves out a clip shorter than `length`. "repeat" makes one segment of it, whose `frames` is smaller than
+        its `length`; see `frame_numbers`.
     available, min_available
-        `CropStore.available`; segments are then left out in which the face was found in less than this share of the
-        frames: what stands in the others' crops is black, or cut by stale landmarks.
+        With `CropStore.available`, segments are left out in which the face was found in less than this share of the
+        frames. Crops of frames without a face are black, or cut by the last landmarks seen.
 
     Returns
     -------
     DataFrame
         segment_id, clip_id, corpus, subject, emotion, split_group, condition, first (row in the store), length,
-        frames (how many of the store's rows it spans: `length`, or fewer where frames are repeated). Frames left
-        over at a clip's end are not used.
+        frames (rows of the store: `length`, or fewer where frames are repeated). Frames left over at a clip's end are
+        not used.
 
     Raises
     ------
@@ -81,7 +82,7 @@ def make_segments(
 
 
 def frame_numbers(first: int, frames: int, length: int) -> NDArray[np.intp]:
-    """Return the store's rows of one segment: `length` of them, each of its `frames` repeated evenly if they are fewer.
+    """Return the store's rows of one segment: `length` of them. If it has fewer `frames`, they are repeated evenly.
 
     >>> frame_numbers(100, 3, 6).tolist()
     [100, 100, 101, 101, 102, 102]
@@ -92,32 +93,32 @@ def frame_numbers(first: int, frames: int, length: int) -> NDArray[np.intp]:
 def split_segments(
     segments: pd.DataFrame, *, by: str = "subject", test: float = 0.2, validation: float = 0.2, seed: int = 0
 ) -> pd.Series:
-    """Divide segments into train, validation and test, each class in about its own share.
+    """Divide segments into train, validation and test, stratified by emotion.
 
     Parameters
     ----------
     segments
         The table of `make_segments`.
     by
-        What may not stand on two sides: "subject" (speaker-independent, the default), "clip", or "segment", which
-        divides nothing: neighbouring segments of one clip then stand in train and in test, as in the authors' code.
+        Whose segments stay together: those of a "subject" (speaker-independent, the default) or of a "clip". With
+        "segment" neighbouring segments of one clip are in train and in test, as in the authors' code.
     test
-        Share of the whole that is tested.
+        Share of all segments that is tested.
     validation
-        Share of the rest that is held out of training, by the same rule. Where the rest has fewer groups than that
-        takes, but three at least, one of them (IEMOCAP has five sessions: one tests, one validates).
+        Share of the remaining segments that is held out of training, by the same rule. If the remaining groups are too
+        few for this share, but at least three, one group is held out (of IEMOCAP's five sessions, for example).
     seed
-        Chooses the division.
+        Seed of the division.
 
     Returns
     -------
     Series
-        "train", "validation" or "test" for each row of `segments`, on the same index.
+        "train", "validation" or "test" for each row of `segments`, with the same index.
 
     Raises
     ------
     ValueError
-        `by` is unknown, a share is not between 0 and 0.5, or there are too few groups for the shares.
+        `by` is unknown, a share is not above 0 and at most 0.5, or there are too few groups for the shares.
     """
     if by not in SPLIT_RULES:
         raise ValueError(f"unknown split rule {by!r}; choose from {SPLIT_RULES}")
@@ -132,19 +133,17 @@ def split_segments(
     for name, share in (("test", test), ("validation", validation)):
         if not 0 < share <= 0.5:
             raise ValueError(f"a share must be above 0 and at most 0.5, got {share} for {name} {by}s")
-        folds, there = round(1 / share), len(np.unique(groups[rest]))
+        folds, remaining = round(1 / share), len(np.unique(groups[rest]))
         if name == "validation":
-            folds = min(folds, max(there, 3))
-        if there < folds:
-            raise ValueError(f"{there} groups are too few for {folds} folds of {name} {by}s; use more data")
-        held = _hold_out(labels[rest], groups[rest], folds=folds, seed=seed, grouped=by != "segment")
-        result[rest[held]] = name
-        rest = np.delete(rest, held)
+            folds = min(folds, max(remaining, 3))
+        if remaining < folds:
+            raise ValueError(f"{remaining} groups are too few for {folds} folds of {name} {by}s; use more data")
+        if by == "segment":
+            divisions = StratifiedKFold(folds, shuffle=True, random_state=seed).split(rest, labels[rest])
+        else:
+            grouped = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+            divisions = grouped.split(rest, labels[rest], groups[rest])
+        _, held_out = next(divisions)
+        result[rest[held_out]] = name
+        rest = np.delete(rest, held_out)
     return pd.Series(result, index=segments.index, name="split")
-
-
-def _hold_out(labels: NDArray, groups: NDArray, *, folds: int, seed: int, grouped: bool) -> NDArray[np.intp]:
-    """Return the positions of one fold of a stratified (and grouped) k-fold."""
-    splitter = (StratifiedGroupKFold if grouped else StratifiedKFold)(folds, shuffle=True, random_state=seed)
-    _, held = next(splitter.split(np.zeros(len(labels)), labels, groups if grouped else None))
-    return held

@@ -1,7 +1,8 @@
-"""Content keys and all-or-nothing writes: what is under its final name is whole."""
+"""Content keys, locks, and all-or-nothing writes: a file or folder under its final name is complete."""
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import sys
@@ -11,7 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from microx_utils.support.errors import DataError
 
 
 def content_key(**parts: Any) -> str:
@@ -91,3 +96,25 @@ def lock(path: str | os.PathLike[str], *, patience: float = 5.0) -> Iterator[Non
         yield
     finally:
         file_lock.release()
+
+
+def reserve_array(path: str | os.PathLike[str], shape: tuple[int, ...]) -> None:
+    """Create a .npy file of uint8 zeros, unless it exists. Raises DataError when the disk can't hold it."""
+    path = Path(path)
+    if path.exists():
+        return
+    needed, free = math.prod(shape), shutil.disk_usage(path.parent).free
+    if needed > free - 2**28:  # leave a quarter of a gibibyte
+        problem = f"needs {needed / 2**30:.1f} GiB, and the disk has {free / 2**30:.1f} GiB free"
+        raise DataError(path, problem, "Free some space, or set MICROX_PROCESSED to a larger disk.")
+    with atomic_file(path) as temporary:
+        np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape).flush()
+
+
+def write_rows(path: str | os.PathLike[str], first: int, rows: NDArray[np.uint8]) -> None:
+    """Write rows into a .npy file of `reserve_array`, from row `first` on."""
+    values = math.prod(np.load(path, mmap_mode="r").shape)
+    with Path(path).open("r+b") as file:
+        # Written, not memory-mapped: a disk that fills up then raises an error instead of killing the process.
+        file.seek(Path(path).stat().st_size - values + first * rows[0].nbytes)
+        file.write(np.ascontiguousarray(rows).data)

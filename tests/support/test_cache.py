@@ -1,4 +1,4 @@
-"""All-or-nothing writes: what is under its final name is whole."""
+"""All-or-nothing writes and locks: a file under its final name is complete."""
 
 import multiprocessing
 import threading
@@ -99,3 +99,14 @@ def test_keys_follow_content(tmp_path):
     assert cache.content_key(a=one) != cache.content_key(a=two)
     with pytest.raises(TypeError, match="can't be part of a key"):
         cache.content_key(a=object())
+
+
+def test_rows_are_written_where_they_belong(tmp_path):
+    file = tmp_path / "rows.npy"
+    cache.reserve_array(file, (5, 2, 3))
+    rows = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    cache.write_rows(file, 2, rows[:, ::-1])
+    cache.reserve_array(file, (5, 2, 3))  # it exists, and keeps what was written
+    found = np.load(file)
+    np.testing.assert_array_equal(found[2:4], rows[:, ::-1])
+    assert not found[[0, 1, 4]].any()
