@@ -1,7 +1,7 @@
-"""Profiles and experiments: how large a run is, and what each trained network is (frozen rows of two TOML files).
+"""Profiles and experiments: how large a run is, and what each network is trained on and how.
 
-profiles.toml has the three sizes of a run, `smoke`, `class` and `paper`. experiments.toml has one row per trained
-network, named after the paper's tables; a row at a profile's size is an `Experiment`.
+profiles.toml has three sizes of a run: `smoke`, `class` and `paper`. experiments.toml has one table per trained
+network, named after the paper's tables. A table of experiments.toml at a profile's size is an `Experiment`.
 """
 
 import tomllib
@@ -11,31 +11,53 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from microx_utils.components import check_blocks
+from microx_utils.components import STYLES, check_blocks
 
 if TYPE_CHECKING:
-    import pandas as pd  # the command line needs the names only, and fast
+    import pandas as pd  # not at run time: the command line only needs the names, and quickly
 
 PROFILES_FILE = Path(__file__).with_name("profiles.toml")
+EXPERIMENTS_FILE = Path(__file__).with_name("experiments.toml")
 
-_PROFILE_CHOICES = {
-    "crop_style": ("aligned", "published"),
+CHOICES: dict[str, tuple[str, ...]] = {
+    "crop_style": STYLES,
     "model": ("compact", "published"),
     "optimizer": ("adam", "sgd"),
     "pixels": ("scaled", "raw"),
+    "colour": ("rgb", "grey", "grey_three"),
+    "own_people": ("none", "odd", "even"),
+    "short_clips": ("drop", "repeat"),
+    "split": ("subject", "clip", "segment"),
 }
-"""The words that a field of a profile may hold."""
+"""Field of a profile or an experiment -> its possible values."""
+
+LIMITS = ("subjects", "own_subjects", "max_frames", "max_segments")
+"""Fields in which None means no limit; profiles.toml writes it as 0."""
+
+_COUNTS = (
+    *("crop_size", "filters", "stride", "dense", "batch_size", "epochs", "runs", "patience"),
+    *("bootstrap", "seeds", "frames", "step"),
+)
 
 SUBJECTS_PER_CLASS = 3
-"""People who show each class in a chosen subset, if the data has them: one each to train, validate and test."""
+"""How many people of a subset show each class, if the data has them: one each to train, validate and test."""
+
+
+def _check(where: str, values: Mapping[str, Any]) -> None:
+    """Raise ValueError if a field holds a value of the wrong type, out of range, or outside its choices."""
+    for key, value in values.items():
+        if key in CHOICES and value not in CHOICES[key]:
+            raise ValueError(f"{where}: {key} is {value!r}; choose from {CHOICES[key]}")
+        least = 1 if key in _COUNTS else 0 if key in LIMITS and value is not None else None
+        if least is not None and (type(value) is not int or value < least):
+            raise ValueError(f"{where}: {key} is {value!r}; give a whole number of at least {least}")
+    if not (isinstance(values["learning_rate"], float) and values["learning_rate"] > 0):
+        raise ValueError(f"{where}: learning_rate is {values['learning_rate']!r}; give a number above 0, such as 0.001")
 
 
 @dataclass(frozen=True)
 class Profile:
-    """One row of profiles.toml, whose comments say what each field means and why it has its value.
-
-    `None` in `subjects`, `own_subjects`, `max_frames` or `max_segments` means no limit (0 in the file).
-    """
+    """One table of profiles.toml, whose comments explain each field and its value. Limits may be None."""
 
     name: str
     subjects: int | None
@@ -59,57 +81,22 @@ class Profile:
     own_subjects: int | None
 
 
-LIMITS = ("subjects", "own_subjects", "max_frames", "max_segments")
-_PROFILE_POSITIVE = (
-    "crop_size",
-    "filters",
-    "stride",
-    "dense",
-    "batch_size",
-    "epochs",
-    "runs",
-    "patience",
-    "bootstrap",
-    "seeds",
-)
-
-
-def check_choices(where: str, values: Mapping[str, Any], choices: Mapping[str, tuple[str, ...]]) -> None:
-    """Raise ValueError, with the choices, if a word is none of them."""
-    for key, words in choices.items():
-        if values[key] not in words:
-            raise ValueError(f"{where}: {key} is {values[key]!r}; choose from {words}")
-
-
-def check_whole_numbers(where: str, values: Mapping[str, Any], least: Mapping[str, int]) -> None:
-    """Raise ValueError if a value is no whole number of at least the one given for its key."""
-    for key, lowest in least.items():
-        if type(values[key]) is not int or values[key] < lowest:
-            raise ValueError(f"{where}: {key} is {values[key]!r}; give a whole number of at least {lowest}")
-
-
 def parse_profile(name: str, row: dict[str, Any]) -> Profile:
     """Return the profile that a table of profiles.toml describes.
 
     Raises
     ------
     ValueError
-        A key is missing, unknown, or holds a value of the wrong type or outside the choices.
+        A key is missing or unknown, or holds a value of the wrong type, out of range or outside its choices.
     """
-    wanted = {field.name for field in fields(Profile)} - {"name"}
-    if row.keys() != wanted:
-        raise ValueError(
-            f"profile {name!r}: missing keys {sorted(wanted - row.keys())}, unknown keys {sorted(row.keys() - wanted)}"
-        )
-    where = f"profile {name!r}"
-    check_choices(where, row, _PROFILE_CHOICES)
-    check_whole_numbers(where, row, dict.fromkeys(LIMITS, 0) | dict.fromkeys(_PROFILE_POSITIVE, 1))
-    if not (isinstance(row["learning_rate"], float) and row["learning_rate"] > 0):
-        raise ValueError(f"profile {name!r}: learning_rate is {row['learning_rate']!r}; give a number above 0")
+    where, known = f"profile {name!r}", {field.name for field in fields(Profile)} - {"name"}
+    missing, unknown = sorted(known - row.keys()), sorted(row.keys() - known)
+    if missing or unknown:
+        raise ValueError(f"{where}: missing keys {missing}, unknown keys {unknown}")
+    _check(where, row)
     if row["epochs"] % row["runs"]:
-        raise ValueError(f"profile {name!r}: {row['epochs']} epochs don't divide into {row['runs']} equal runs")
-    limits = {key: row[key] or None for key in LIMITS}
-    return Profile(name=name, **(row | limits))
+        raise ValueError(f"{where}: {row['epochs']} epochs don't divide into {row['runs']} equal runs")
+    return Profile(name=name, **(row | {key: row[key] or None for key in LIMITS}))
 
 
 def read_profiles(path: Path = PROFILES_FILE) -> dict[str, Profile]:
@@ -135,28 +122,27 @@ def get_profile(name: str) -> Profile:
 
 
 def select_clips(clips: "pd.DataFrame", profile: Profile) -> "pd.DataFrame":
-    """Return the clips of the profile's people: all of them, or the first few that still show every class.
+    """Return the clips of the profile's `subjects`: of everyone, or of a few people who still show every class.
 
-    People (`split_group`) are taken in turn from each corpus in sorted order, skipping at first those who add
-    nothing to a class that fewer than three chosen people show. So the choice depends on nothing but the table
-    and the number, and a larger number keeps everyone whom a smaller one chose.
+    People (`split_group`) are taken from each corpus in turn, in sorted order. People who only show classes that three
+    chosen people already show are passed over at first. The choice depends on the table and the number alone, and a
+    larger number keeps everyone whom a smaller number chose.
 
     Parameters
     ----------
     clips
         A clip table with at least `corpus`, `split_group` and `emotion`.
-    profile
-        Its `subjects` is the number of people, or None for everyone.
 
     Returns
     -------
-    The chosen rows, in the table's order, with a fresh index from 0.
+    DataFrame
+        The chosen rows in the table's order, with a new index from 0.
     """
     if profile.subjects is None:
         return clips.reset_index(drop=True)
     classes = clips.groupby("split_group")["emotion"].agg(set)
     corpus_of = clips.groupby("split_group")["corpus"].min()
-    # BAUM-1a and BAUM-1s hold the same people, so turns go by the first corpus that a person appears in
+    # BAUM-1a and BAUM-1s share their people: a person counts for the first corpus by name
     turn = corpus_of.sort_index().groupby(corpus_of.sort_index()).cumcount()
     waiting = sorted(classes.index, key=lambda person: (turn[person], corpus_of[person], person))
     shown: Counter[str] = Counter()
@@ -171,54 +157,42 @@ def select_clips(clips: "pd.DataFrame", profile: Profile) -> "pd.DataFrame":
 
 
 def select_own(clips: "pd.DataFrame", profile: Profile) -> "pd.DataFrame":
-    """Return the clips of the first `own_subjects` people of one's own recordings, in sorted order; all for None."""
+    """Return the clips of the first `own_subjects` people, in sorted order, of a table of own recordings."""
     people = sorted(clips["split_group"].unique())[: profile.own_subjects]
     return clips[clips["split_group"].isin(people)].reset_index(drop=True)
 
 
-EXPERIMENTS = Path(__file__).with_name("experiments.toml")
-
-CHOICES = _PROFILE_CHOICES | {
-    "colour": ("rgb", "grey", "grey_three"),
-    "own_people": ("none", "odd", "even"),
-    "short_clips": ("drop", "repeat"),
-    "split": ("subject", "clip", "segment"),
-}
-"""The words that a field may hold."""
-
-POSITIVE = ("crop_size", "filters", "stride", "dense", "batch_size", "epochs", "runs", "patience", "frames", "step")
-
-
 @dataclass(frozen=True)
 class Experiment:
-    """Everything that decides a run's numbers, besides the crops; `toml` says more on most fields.
+    """Everything that decides a run's results besides the crops. Fields not listed are explained in profiles.toml.
 
     Attributes
     ----------
     components
-        One block each; "left_eye+right_eye" is one block that sees both, stacked as channels (section VII).
+        One block each; "left_eye+right_eye" is one block that sees both eyes, stacked as channels (section VII).
     colour
-        "rgb"; "grey_three": three equal channels, as the authors' code has them (Table 4); "grey": one channel.
+        "rgb"; "grey_three": three equal grey channels, as in the authors' code (Table 4); "grey": one channel.
     frames, step, max_segments
-        Frames in a segment, frames from one segment's start to the next, segments kept of a clip (None: all).
+        Frames per segment, frames from one segment's start to the next, segments kept per clip (None: all).
     short_clips
-        What becomes of a clip with fewer frames than a segment: "drop", or "repeat" frames (section VII).
+        "drop" clips that are shorter than a segment, or "repeat" their frames (section VII).
     augment
-        Show each training segment mirrored, shifted and in other light, anew in each epoch; see `augmentation`.
+        Mirror, shift and relight each training segment, differently in each epoch; see `batches.augment`.
     own_people
-        Which of the people in `own` (every second, in sorted order) join the training set, in their plain takes.
+        Which people of the corpus `own` join the training set with their plain clips: every second one in sorted
+        order, starting with the first ("odd") or the second ("even"), or "none".
     min_available
         Share of a segment's frames in which the face must have been found.
     split
-        What never stands on two sides of the split: "subject", "clip" or "segment".
+        Speaker-independent ("subject"), or only no "clip" or no "segment" on two sides of the split.
     pixels
-        "scaled": the network's first layer maps 0-255 to -1..1. "raw": 0-255 in OpenCV's channel order
-        (blue first) goes in as it is, as in the authors' code.
+        "scaled": the network's first layer maps 0-255 to -1..1. "raw": the network gets 0-255 in OpenCV's channel
+        order (blue first), as in the authors' code.
     epochs, runs
-        Epochs in all, split evenly over `runs`; between two runs the model is saved and loaded with the
-        state of its optimizer (section V.A: four runs of 30).
+        Total epochs, split evenly over `runs`; between two runs the model is saved and loaded together with the
+        optimizer's state (section V.A: four runs of 30).
     patience
-        Epochs without a better validation loss before training stops, over all runs.
+        Epochs without a better validation loss after which training stops, counted over all runs.
     """
 
     name: str
@@ -249,8 +223,7 @@ class Experiment:
 
     def __post_init__(self) -> None:
         where = f"experiment {self.name!r}"
-        check_choices(where, vars(self), CHOICES)
-        check_whole_numbers(where, vars(self), dict.fromkeys(POSITIVE, 1))
+        _check(where, vars(self))
         try:
             check_blocks(self.components)
         except ValueError as error:
@@ -260,17 +233,17 @@ class Experiment:
 
 
 def read_experiments() -> dict[str, dict[str, Any]]:
-    """Return the rows of experiments.toml by name."""
-    return tomllib.loads(EXPERIMENTS.read_text(encoding="utf-8"))
+    """Return the tables of experiments.toml by name."""
+    return tomllib.loads(EXPERIMENTS_FILE.read_text(encoding="utf-8"))
 
 
 def load_experiment(name: str, profile: Profile, *, seed: int = 0) -> Experiment:
-    """Return the experiment of a row of experiments.toml at a profile's size.
+    """Return an experiment of experiments.toml at a profile's size.
 
     Raises
     ------
     ValueError
-        No such row, a key that no experiment has, or a value outside its choices.
+        No experiment has this name, or `parse_experiment` refuses its table.
     """
     rows = read_experiments()
     if name not in rows:
@@ -279,13 +252,17 @@ def load_experiment(name: str, profile: Profile, *, seed: int = 0) -> Experiment
 
 
 def parse_experiment(name: str, row: Mapping[str, Any], profile: Profile, *, seed: int) -> Experiment:
+    """Return the experiment that a table describes: its keys override the profile's fields and the defaults.
+
+    Raises
+    ------
+    ValueError
+        A key is unknown, or holds a value of the wrong type, out of range or outside its choices.
+    """
     known = {field.name for field in fields(Experiment)}
     settable = sorted({*known, "about"} - {"name", "seed"})
-    if not set(row) <= set(settable):
-        raise ValueError(
-            f"experiment {name!r}: unknown keys {sorted(set(row) - set(settable))}; choose from {settable}"
-        )
-    values = {key: value for key, value in asdict(profile).items() if key in known} | dict(row)
-    values.pop("about", None)
-    values["components"] = tuple(values["components"])
-    return Experiment(**values | {"name": name, "seed": seed})
+    unknown = sorted(set(row) - set(settable))
+    if unknown:
+        raise ValueError(f"experiment {name!r}: unknown keys {unknown}; choose from {settable}")
+    values = {key: value for key, value in (asdict(profile) | dict(row)).items() if key in known}
+    return Experiment(**values | {"name": name, "seed": seed, "components": tuple(values["components"])})

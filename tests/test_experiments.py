@@ -1,4 +1,4 @@
-"""Profiles: strict reading of the table, and a stable choice of people that shows every class."""
+"""Profiles and experiments: strict reading of their tables, and a stable choice of people that shows every class."""
 
 from dataclasses import asdict, replace
 from typing import Any
@@ -8,11 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from microx_utils import experiments, models, training
+from microx_utils.components import PAPER_COMPONENTS
 from microx_utils.experiments import (
     LIMITS,
     PROFILES,
     Profile,
     get_profile,
+    load_experiment,
     parse_profile,
     select_clips,
 )
@@ -124,3 +127,49 @@ def test_everyone_without_a_limit() -> None:
     chosen = select_clips(clips, people(None))
     assert list(chosen["split_group"]) == ["a", "b", "c"]
     assert list(chosen.index) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("name", experiments.read_experiments())
+def test_experiments_load_at_every_profile(name: str, profile: str) -> None:
+    experiment = load_experiment(name, get_profile(profile), seed=3)
+    assert (experiment.name, experiment.seed) == (name, 3)
+    assert experiment.crop_size == get_profile(profile).crop_size
+    assert experiment.split == ("segment" if name.endswith("segment_split") else "subject")
+
+
+def test_every_experiment_says_what_it_is() -> None:
+    for name, row in experiments.read_experiments().items():
+        assert len(row["about"]) > 10, name
+    assert load_experiment("table1_microx", get_profile("class")).components == PAPER_COMPONENTS
+
+
+def test_the_paper_profile_is_the_papers_network() -> None:
+    with models.shapes_only():
+        network = training.build(load_experiment("table1_microx", get_profile("paper")))
+    assert network.count_params() == 276_362_527
+
+
+def test_unknown_experiment_lists_the_known() -> None:
+    with pytest.raises(ValueError, match=r"unknown experiment 'table9'.*table1_microx"):
+        load_experiment("table9", get_profile("class"))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"components": ["nose"], "colur": "grey"}, r"unknown keys \['colur'\]; choose from .*'colour'"),
+        ({"components": ["nose"], "name": "other"}, "unknown keys"),
+        ({"components": ["nose"], "colour": "blue"}, r"colour is 'blue'; choose from \('rgb', 'grey', 'grey_three'\)"),
+        ({"components": ["chin"]}, r"unknown components \['chin'\]"),
+        ({"components": []}, "one or more"),
+        ({"components": ["nose"], "split": "random"}, "choose from"),
+        ({"components": ["nose"], "batch_size": 0}, "batch_size is 0"),
+        ({"components": ["nose"], "max_segments": -1}, "max_segments is -1; give a whole number of at least 0"),
+        ({"components": ["nose"], "learning_rate": 0.0}, "learning_rate is 0.0"),
+        ({"components": ["nose"], "epochs": 2, "runs": 3}, "2 epochs can't be split over 3 runs"),
+    ],
+)
+def test_bad_rows_are_refused(row: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        experiments.parse_experiment("mine", row, get_profile("smoke"), seed=0)
