@@ -1,16 +1,17 @@
-"""Train one experiment from its crop store to a predictions table; cached, and resumable after a kill (section V).
+"""Train an experiment on a crop store and predict with it; cached, and resumable after a kill (paper, section V).
 
-Nothing is chosen on test data: the test segments are predicted once, after training, by the weights of the epoch
-with the lowest validation loss. Each epoch's randomness (shuffling, dropout) depends on the seed and the epoch's
-number alone, so that a run killed and started again gives the numbers of one that was never stopped.
+Nothing is chosen on test data: the test segments are predicted once, after training, with the weights of the epoch that
+has the lowest validation loss. The randomness of an epoch (shuffling, dropout, augmentation) depends on the seed and
+the epoch's number alone, so a run that was killed and resumed gives the same results as one that was never stopped.
 """
 
 import functools
 import json
 import os
 import platform
+import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,17 +22,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from microx_utils.batches import (
-    batches,
-    check_store,
-    split_table,
-)
+from microx_utils.batches import batches, check_store, split_table
 from microx_utils.components import COMPONENTS, block_parts
 from microx_utils.crops import CropStore
 from microx_utils.experiments import Experiment
 from microx_utils.labels import EMOTIONS, PROBABILITIES
 from microx_utils.support import cache as caching
 from microx_utils.support import paths
+from microx_utils.support.checkpoint import Checkpoint
 from microx_utils.support.errors import DataError
 from microx_utils.support.parallel import share_processors
 
@@ -39,27 +37,27 @@ if TYPE_CHECKING:
     import keras
 
 CODE_VERSION = 4
-"""Part of every run's key. Raise it when this module, models, inputs or augmentation changes what a run computes."""
+"""Part of every run's key. Raise it when a change here, in batches or in models alters what a run computes."""
 
 PREDICT_BATCH = {"compact": 64, "published": 8}
-"""Segments predicted at once; at 60 px and 64 filters each takes about 200 MB."""
+"""Segments predicted at a time; a published network needs about 200 MB for each."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run, read from its folder.
+    """A finished run.
 
     Attributes
     ----------
     experiment, key, folder
-        What was run, the hash of all that made it, and where its files lie.
+        What was run, the hash of everything that decides its results, and the folder of its files.
     history
-        One row an epoch, from 1: epoch, loss, accuracy, val_loss, val_accuracy, seconds, run.
+        One row per epoch, from 1: epoch, loss, accuracy, val_loss, val_accuracy, seconds, run.
     predictions
         Validation and test segments: segment_id, clip_id, subject, emotion, split, p_neutral .. p_sad.
     timings
-        seconds_per_epoch (median), seconds_training, milliseconds_per_segment (inference), segments of each split,
-        parameters, best_epoch, and the machine they were measured on.
+        seconds_per_epoch (median), seconds_training, milliseconds_per_segment (inference), segments (per split),
+        parameters, best_epoch, machine, software.
     """
 
     experiment: Experiment
@@ -70,7 +68,7 @@ class Run:
     timings: dict[str, Any] = field(repr=False)
 
     def load_model(self) -> "keras.Model":
-        """Return the trained network (the best epoch's weights). Feed it `model_inputs` of crops."""
+        """Return the network with the best epoch's weights. Its input is `batches.model_inputs` of crops."""
         return _load(self.folder / "model.keras")
 
 
@@ -82,36 +80,38 @@ def train(
     progress: bool = True,
     on_epoch: Callable[[dict[str, float]], None] | None = None,
 ) -> Run:
-    """Train and predict, or read the result of the same run from the cache.
+    """Train and predict, or read the same run from the cache.
 
     Parameters
     ----------
     experiment
         What to train.
     store
-        Crops of the experiment's `crop_size`.
+        Crops of the experiment's `crop_size` and `crop_style`.
     cache
-        Folder of runs; None is `runs` under `paths.PROCESSED`. A killed run's checkpoint lies there too.
+        Folder of runs; None is `runs` under `paths.PROCESSED`. The checkpoint of a killed run is there too.
     progress
-        Show a bar with one step an epoch.
+        Show a bar with one step per epoch.
     on_epoch
-        Called after each epoch, once its checkpoint is written, with the epoch's row of the history.
+        Called with each epoch's row of the history, once its checkpoint is written.
 
     Raises
     ------
     DataError
-        The crops are not of the experiment's size and style, or a side of the split is empty.
+        The crops don't have the experiment's size and style, or one of the splits is empty.
     ValueError
         No clip is long enough for a segment, or there are too few groups to split.
     FloatingPointError
-        The loss became infinite, or it or the validation loss not a number.
+        The loss or the validation loss is infinite or not a number.
     """
     share_processors()
     check_store(experiment, store)
     segments = split_table(experiment, store)
-    sides = segments["split"].value_counts()
-    if len(sides) < 3:
-        raise DataError(f"crop store {store.key}", f"the split gave only {dict(sides)}", "Use more clips.")
+    splits = segments["split"].value_counts()
+    if len(splits) < 3:
+        raise DataError(
+            f"crop store {store.key}", f"its segments split into {splits.to_dict()} only", "Use more clips."
+        )
 
     rows = segments[["segment_id", "emotion", "split", "first", "frames"]].to_csv(index=False)
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
@@ -127,7 +127,7 @@ def train(
 
 
 def one_at_a_time(runs: Path) -> AbstractContextManager[None]:
-    """Hold this machine's lock under which networks are trained: two at once would spoil both's seconds."""
+    """Return the lock of this machine's trainings: two at a time would distort each other's timings."""
     return caching.lock(runs / f"training-{platform.node()}")
 
 
@@ -153,17 +153,15 @@ def _train(
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        if tf.config.list_physical_devices("GPU"):  # on a processor the results are the same without it
+        if tf.config.list_physical_devices("GPU"):  # on a processor the results don't depend on it
             tf.config.experimental.enable_op_determinism()
 
-    train, validation, test = (segments[segments["split"] == side] for side in ("train", "validation", "test"))
-    size = PREDICT_BATCH[experiment.model]
-    unshuffled = batches(validation, store, experiment, size=size)
-    checkpoint = _Checkpoint(folder.with_name(f"{folder.name}.partial"))
+    train, validation, test = (segments[segments["split"] == split] for split in ("train", "validation", "test"))
+    checkpoint = Checkpoint(folder.with_name(f"{folder.name}.partial"))
     keras.utils.set_random_seed(experiment.seed)
-    model = checkpoint.load() if checkpoint.history else _compile(build(experiment), experiment)
+    model = _load(checkpoint.last_model) if checkpoint.history else _compile(build(experiment), experiment)
     history = checkpoint.history
-    epochs_a_run = -(-experiment.epochs // experiment.runs)
+    epochs_per_run = -(-experiment.epochs // experiment.runs)
     bar = tqdm(
         total=experiment.epochs,
         initial=len(history),
@@ -172,27 +170,20 @@ def _train(
         disable=not progress,
     )
     with bar:
-        while len(history) < experiment.epochs and checkpoint.waited < experiment.patience:
+        while len(history) < experiment.epochs and checkpoint.epochs_since_best < experiment.patience:
             epoch = len(history)
-            if epoch and epoch % epochs_a_run == 0:  # a new run begins with the saved model
-                model = checkpoint.load()
+            if epoch and epoch % epochs_per_run == 0:  # a new run starts from the saved model
+                model = _load(checkpoint.last_model)
             started = time.perf_counter()
-            rng = np.random.default_rng([experiment.seed, epoch])
-            order = rng.permutation(len(train))
-            if len(train) > experiment.batch_size:  # whole batches; a smaller last one would be compiled separately
-                order = order[: len(train) // experiment.batch_size * experiment.batch_size]
-            _seed_dropout(model, experiment.seed, epoch)
-            change = rng if experiment.augment else None
-            shown = batches(train.iloc[order], store, experiment, size=experiment.batch_size, change=change)
-            row = {"epoch": epoch + 1, **_go_through(shown, model)}
-            held_out = _score(_probabilities(model, unshuffled, size=size), validation)
+            row = {"epoch": epoch + 1, **_train_epoch(model, train, store, experiment, epoch)}
+            held_out = _score(_probabilities(model, validation, store, experiment), validation)
             row |= {f"val_{name}": value for name, value in held_out.items()}
-            row |= {"seconds": time.perf_counter() - started, "run": epoch // epochs_a_run + 1}
+            row |= {"seconds": time.perf_counter() - started, "run": epoch // epochs_per_run + 1}
             for name, words in (("loss", "loss"), ("val_loss", "validation loss")):
-                if not np.isfinite(row[name]):  # argmin would pick a NaN as the best epoch
-                    lower = "Lower learning_rate, or use scaled pixels."
+                if not np.isfinite(row[name]):  # argmin would take a NaN for the best epoch
                     raise FloatingPointError(
-                        f"{experiment.name}: the {words} became {row[name]} in epoch {epoch + 1}. {lower}"
+                        f"{experiment.name}: the {words} became {row[name]} in epoch {epoch + 1}. "
+                        "Lower learning_rate, or use scaled pixels."
                     )
             checkpoint.save(model, row)
             bar.set_postfix({name: f"{row[name]:.2f}" for name in ("loss", "val_loss", "val_accuracy")})
@@ -200,17 +191,17 @@ def _train(
             if on_epoch is not None:
                 on_epoch(row)
 
-    model.load_weights(checkpoint.file(checkpoint.best))
-    tables = [_table(validation, _probabilities(model, unshuffled, size=size))]
+    model.load_weights(checkpoint.best_model)
+    tables = [_table(validation, _probabilities(model, validation, store, experiment))]
     started = time.perf_counter()  # the model is compiled by now
-    tested = batches(test, store, experiment, size=size)
-    tables.append(_table(test, _probabilities(model, tested, size=size)))
+    tables.append(_table(test, _probabilities(model, test, store, experiment)))
     seconds = time.perf_counter() - started
+    size = PREDICT_BATCH[experiment.model]
     timings = {
         "seconds_per_epoch": float(np.median([row["seconds"] for row in history])),
         "seconds_training": float(sum(row["seconds"] for row in history)),
-        "milliseconds_per_segment": 1000 * seconds / (len(tested) * size),  # the last batch is filled up
-        "segments": {side: int(n) for side, n in segments["split"].value_counts().items()},
+        "milliseconds_per_segment": 1000 * seconds / (-(-len(test) // size) * size),  # the last batch is filled up
+        "segments": {split: int(n) for split, n in segments["split"].value_counts().items()},
         "parameters": model.count_params(),
         "best_epoch": checkpoint.best,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
@@ -222,7 +213,32 @@ def _train(
         pd.concat(tables, ignore_index=True).to_parquet(made / "predictions.parquet", index=False)
         (made / "experiment.json").write_text(json.dumps(asdict(experiment), indent=2))
         (made / "timings.json").write_text(json.dumps(timings, indent=2))
-    checkpoint.remove()
+    shutil.rmtree(checkpoint.folder)
+
+
+def _train_epoch(
+    model: "keras.Model", train: pd.DataFrame, store: CropStore, experiment: Experiment, epoch: int
+) -> dict[str, float]:
+    """Take a training step for each batch of an epoch (from 0), and return the mean loss and accuracy, as `fit` does.
+
+    `fit` hands each batch from one thread to another, which takes as long as a small network's step: on two cores a
+    MicroX trains 1.7 times as fast without it.
+    """
+    rng = np.random.default_rng([experiment.seed, epoch])
+    order = rng.permutation(len(train))
+    size = experiment.batch_size
+    if len(train) > size:  # full batches only: the network would be compiled again for a smaller last one
+        order = order[: len(train) // size * size]
+    dropouts = [layer for layer in model.layers if hasattr(layer, "seed_generator")]
+    for place, layer in enumerate(dropouts):
+        layer.seed_generator.state.assign(np.random.SeedSequence([experiment.seed, epoch, place]).generate_state(2))
+    sums, count = {"loss": 0.0, "accuracy": 0.0}, 0
+    augment_by = rng if experiment.augment else None
+    for inputs, labels in batches(train.iloc[order], store, experiment, size=size, augment_by=augment_by):
+        logs = model.train_on_batch(inputs, labels, return_dict=True)
+        sums = {name: total + float(logs[name]) * len(labels) for name, total in sums.items()}
+        count += len(labels)
+    return {name: total / count for name, total in sums.items()}
 
 
 def predict(
@@ -233,7 +249,7 @@ def predict(
     hide: Sequence[str] = (),
     cache: str | os.PathLike[str] | None = None,
 ) -> pd.DataFrame:
-    """Return what a trained network answers for any segments, perhaps with components hidden; cached.
+    """Return a trained network's predictions for any segments, optionally with components hidden; cached.
 
     Parameters
     ----------
@@ -242,23 +258,23 @@ def predict(
     store, segments
         Crops of the run's size and style, and rows of `segment_table` or `split_table` of that store.
     hide
-        Components in whose place the network is shown a still, even picture: their mean colour over the store's
-        clips of `segments`. What it then answers, it answers without them.
+        Components in whose place the network is shown a plain crop, their mean colour over the first frames of
+        `segments`: it then has to do without what they show.
     cache
         Folder of predictions; None is `predictions` under `paths.PROCESSED`.
 
     Returns
     -------
     DataFrame
-        A predictions table: segment_id, clip_id, subject, emotion, split, p_neutral .. p_sad. Without a column
-        "split" in `segments` all rows are "test".
+        A predictions table: segment_id, clip_id, subject, emotion, split, p_neutral .. p_sad. All rows are "test" if
+        `segments` has no column "split".
 
     Raises
     ------
     DataError
-        The crops are not of the run's size and style.
+        The crops don't have the run's size and style.
     ValueError
-        There are no segments, or `hide` names what the network does not see.
+        There are no segments, or `hide` names a component that the network does not see.
     """
     check_store(run.experiment, store)
     seen = [part for block in run.experiment.components for part in block_parts(block)]
@@ -274,16 +290,14 @@ def predict(
     with caching.lock(file):
         if not file.is_file():
             hidden = {component: _mean_colour(component, store, segments) for component in hide}
-            size = PREDICT_BATCH[run.experiment.model]
-            shown = batches(segments, store, run.experiment, size=size, hidden=hidden)
-            table = _table(segments, _probabilities(_loaded(run.folder), shown, size=size))
+            answers = _probabilities(_loaded(run.folder), segments, store, run.experiment, hidden=hidden)
             with caching.atomic_file(file) as temporary:
-                table.to_parquet(temporary, index=False)
+                _table(segments, answers).to_parquet(temporary, index=False)
     return pd.read_parquet(file)
 
 
 def _mean_colour(component: str, store: CropStore, segments: pd.DataFrame) -> NDArray[np.uint8]:
-    """Return a component's mean colour over the first frames of some segments, as an even crop (size, size, 3)."""
+    """Return a component's mean colour over the first frames of some segments, as a plain crop (size, size, 3)."""
     first = store.crops[segments["first"].to_numpy(), COMPONENTS.index(component)]
     return np.broadcast_to(first.mean(axis=(0, 1, 2)).round().astype(np.uint8), first.shape[1:])
 
@@ -305,30 +319,22 @@ def build(experiment: Experiment) -> "keras.Model":
     return models.build_compact(experiment.components, stride=experiment.stride, **sizes)
 
 
-def _go_through(shown: Any, model: "keras.Model") -> dict[str, float]:
-    """Take a training step for each batch, and return the means of loss and accuracy: what `fit` does.
+def _probabilities(
+    model: "keras.Model",
+    segments: pd.DataFrame,
+    store: CropStore,
+    experiment: Experiment,
+    *,
+    hidden: Mapping[str, NDArray[np.uint8]] | None = None,
+) -> NDArray[np.float32]:
+    """Return a network's probabilities for some segments: (n, 7).
 
-    `fit` hands every batch from one thread to another, which takes as long as a small network's step: on two cores a
-    MicroX trained 1.7 times as fast this way.
+    The last batch is filled up with copies of its first segment, whose results are dropped: the network would be
+    compiled again for a smaller batch, which takes longer than all batches together.
     """
-    sums, count = {"loss": 0.0, "accuracy": 0.0}, 0
-    for number in range(len(shown)):
-        inputs, labels = shown[number]
-        logs = model.train_on_batch(inputs, labels, return_dict=True)
-        sums = {name: total + float(logs[name]) * len(labels) for name, total in sums.items()}
-        count += len(labels)
-    return {name: total / count for name, total in sums.items()}
-
-
-def _probabilities(model: "keras.Model", shown: Any, *, size: int) -> NDArray[np.float32]:
-    """Return what a network answers for every segment of batches of `size`, the last one perhaps smaller: (n, 7).
-
-    The last batch is filled up with its first segment, whose further answers are thrown away: a network is compiled
-    anew for every size of a batch, which takes longer than all batches together.
-    """
+    size = PREDICT_BATCH[experiment.model]
     answers = []
-    for number in range(len(shown)):
-        inputs, labels = shown[number]
+    for inputs, labels in batches(segments, store, experiment, size=size, hidden=hidden):
         if len(labels) < size:
             rows = np.where(np.arange(size) < len(labels), np.arange(size), 0)
             inputs = {name: crops[rows] for name, crops in inputs.items()}
@@ -337,38 +343,30 @@ def _probabilities(model: "keras.Model", shown: Any, *, size: int) -> NDArray[np
 
 
 def _score(probabilities: NDArray[np.float32], segments: pd.DataFrame) -> dict[str, float]:
-    """Return the mean loss (categorical cross-entropy) and accuracy of the answers for some segments.
+    """Return the mean loss (categorical cross-entropy) and accuracy of predictions for some segments.
 
-    A probability that float32 takes for zero counts as its smallest number, so one segment costs 87 at most.
+    A probability of zero counts as float32's smallest number, so one segment adds at most 87 to the sum.
     """
     labels = segments["emotion"].map(EMOTIONS.index).to_numpy()
-    surely = np.maximum(probabilities[np.arange(len(labels)), labels], np.finfo(np.float32).tiny).astype(float)
+    true = np.maximum(probabilities[np.arange(len(labels)), labels], np.finfo(np.float32).tiny).astype(float)
     hits = probabilities.argmax(axis=1) == labels
-    return {"loss": float(-np.log(surely).mean()), "accuracy": float(hits.mean())}
+    return {"loss": float(-np.log(true).mean()), "accuracy": float(hits.mean())}
 
 
 def _compile(model: "keras.Model", experiment: Experiment) -> "keras.Model":
-    """Give the network its optimizer and its loss: categorical cross-entropy, taken from class indices."""
+    """Give the network its optimizer and its loss, categorical cross-entropy of class indices."""
     import keras
 
     optimizers = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
     optimizer = optimizers[experiment.optimizer](experiment.learning_rate)
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.optimizer.build(model.trainable_variables)  # or the first step makes its variables, and is compiled twice
+    model.optimizer.build(model.trainable_variables)  # else the first step creates them, and is compiled twice
     return model
 
 
 def _table(segments: pd.DataFrame, probabilities: NDArray[np.float32]) -> pd.DataFrame:
     table = segments[["segment_id", "clip_id", "subject", "emotion", "split"]].reset_index(drop=True)
     return table.join(pd.DataFrame(probabilities, columns=list(PROBABILITIES)))
-
-
-def _seed_dropout(model: "keras.Model", seed: int, epoch: int) -> None:
-    """Start every dropout layer's random numbers from the seed, the epoch and the layer's place."""
-    layers = [layer for layer in model.layers if hasattr(layer, "seed_generator")]
-    for place, layer in enumerate(layers):
-        state = np.random.SeedSequence([seed, epoch, place]).generate_state(2)
-        layer.seed_generator.state.assign(state)
 
 
 def _load(path: Path) -> "keras.Model":
@@ -381,53 +379,5 @@ def _load(path: Path) -> "keras.Model":
 
 @functools.lru_cache(maxsize=1)
 def _loaded(folder: Path) -> "keras.Model":
-    """Return a finished run's network; the last one is kept, for it is compiled and may be asked again."""
+    """Return a finished run's network; the last one stays in memory, compiled, as it is often needed again."""
     return _load(folder / "model.keras")
-
-
-class _Checkpoint:
-    """The state of an unfinished run: the last epoch's model with its optimizer, the best one's, and the history.
-
-    `state.json` is replaced last and names the files that count, so a kill at any moment leaves either the
-    state before the epoch or the one after it.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.folder.mkdir(parents=True, exist_ok=True)
-        state = folder / "state.json"
-        self.history: list[dict[str, float]] = json.loads(state.read_text()) if state.exists() else []
-
-    @property
-    def best(self) -> int:
-        """The epoch (from 1) with the lowest validation loss; the earlier of two equal ones."""
-        return int(np.argmin([row["val_loss"] for row in self.history])) + 1
-
-    @property
-    def waited(self) -> int:
-        """Epochs since the best one."""
-        return len(self.history) - self.best if self.history else 0
-
-    def file(self, epoch: int) -> Path:
-        """Return where an epoch's model lies, while it is the last or the best."""
-        return self.folder / f"epoch_{epoch:04d}.keras"
-
-    def load(self) -> "keras.Model":
-        """Return the last finished epoch's model, with the state of its optimizer."""
-        return _load(self.file(len(self.history)))
-
-    def save(self, model: "keras.Model", row: dict[str, float]) -> None:
-        """Add a finished epoch."""
-        with caching.atomic_file(self.file(len(self.history) + 1)) as temporary:
-            model.save(temporary)
-        self.history.append(row)
-        with caching.atomic_file(self.folder / "state.json") as temporary:
-            temporary.write_text(json.dumps(self.history))
-        keep = {self.file(self.best), self.file(len(self.history))}
-        for file in set(self.folder.glob("epoch_*.keras")) - keep:
-            file.unlink()
-
-    def remove(self) -> None:
-        for file in self.folder.iterdir():
-            file.unlink()
-        self.folder.rmdir()

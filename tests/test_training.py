@@ -1,76 +1,26 @@
-"""Experiments and runs: what is trained on what, the cache, and that a killed run loses nothing."""
+"""Runs: what is trained on what, the cache, and that a killed run loses nothing."""
 
 import dataclasses
 import json
 import os
 import platform
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from tiny_run import TINY, fake_store, tiny
 
 from microx_utils import batches as inputs
-from microx_utils import experiments, training
+from microx_utils import training
 from microx_utils.batches import model_inputs
-from microx_utils.components import COMPONENTS, PAPER_COMPONENTS
+from microx_utils.components import COMPONENTS
 from microx_utils.crops import CropStore
-from microx_utils.experiments import PROFILES, Experiment, get_profile, load_experiment
+from microx_utils.experiments import Experiment
 from microx_utils.labels import EMOTIONS
 from microx_utils.segments import make_segments, split_segments
 from microx_utils.support.errors import DataError
 from microx_utils.training import train
-
-TINY = Experiment(
-    name="tiny",
-    components=("nose", "mouth"),
-    max_segments=2,
-    crop_size=8,
-    crop_style="aligned",
-    model="compact",
-    filters=2,
-    stride=2,
-    dense=4,
-    optimizer="adam",
-    learning_rate=0.01,
-    pixels="scaled",
-    batch_size=16,
-    epochs=4,
-    runs=1,
-    patience=10,
-    frames=3,
-    step=3,
-)
-
-
-def fake_store(*, subjects: int = 12, frames: int = 6, size: int = 8, key: str = "fake") -> CropStore:
-    """One clip of each emotion a subject, whose crops are a colour of the emotion under noise."""
-    rng = np.random.default_rng(0)
-    colours = rng.integers(40, 216, (len(EMOTIONS), 1, 1, 1, 1, 3))
-    crops: list[np.ndarray] = []
-    rows: list[dict] = []
-    for s in range(subjects):
-        for code, emotion in enumerate(EMOTIONS):
-            noise = rng.integers(-40, 40, (frames, len(COMPONENTS), size, size, 3))
-            crops.append((colours[code] + noise).astype(np.uint8))
-            subject = f"s{s:03d}"
-            rows.append(
-                {
-                    "clip_id": f"{subject}_{code:03d}",
-                    "corpus": "BAUM-2",
-                    "subject": subject,
-                    "emotion": emotion,
-                    "source_label": emotion,
-                    "path": "",
-                    "condition": "plain",
-                    "split_group": f"BAUM-2/{subject}",
-                    "first": frames * len(rows),
-                    "frames": frames,
-                }
-            )
-    stacked = np.concatenate(crops)
-    return CropStore(stacked, np.ones(stacked.shape[:2], bool), pd.DataFrame(rows), pd.DataFrame(), key)
 
 
 @pytest.fixture(scope="module")
@@ -85,122 +35,6 @@ def finished(store: CropStore, tmp_path_factory: pytest.TempPathFactory) -> trai
 
 def probabilities(predictions: pd.DataFrame) -> np.ndarray:
     return predictions[[f"p_{emotion}" for emotion in EMOTIONS]].to_numpy()
-
-
-def change(**values) -> Experiment:
-    return dataclasses.replace(TINY, **values)
-
-
-@pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("name", experiments.read_experiments())
-def test_experiments_load_at_every_profile(name: str, profile: str) -> None:
-    experiment = load_experiment(name, get_profile(profile), seed=3)
-    assert (experiment.name, experiment.seed) == (name, 3)
-    assert experiment.crop_size == get_profile(profile).crop_size
-    assert experiment.split == ("segment" if name.endswith("segment_split") else "subject")
-
-
-def test_every_experiment_says_what_it_is() -> None:
-    for name, row in experiments.read_experiments().items():
-        assert len(row["about"]) > 10, name
-    assert load_experiment("table1_microx", get_profile("class")).components == PAPER_COMPONENTS
-
-
-def test_the_paper_profile_is_the_papers_network() -> None:
-    from microx_utils import models
-
-    with models.shapes_only():
-        model = training.build(load_experiment("table1_microx", get_profile("paper")))
-    assert models.count_parameters(model) == 276_362_527
-
-
-def test_unknown_experiment_lists_the_known() -> None:
-    with pytest.raises(ValueError, match=r"unknown experiment 'table9'.*table1_microx"):
-        load_experiment("table9", get_profile("class"))
-
-
-@pytest.mark.parametrize(
-    ("row", "message"),
-    [
-        ({"components": ["nose"], "colur": "grey"}, r"unknown keys \['colur'\]; choose from .*'colour'"),
-        ({"components": ["nose"], "name": "other"}, "unknown keys"),
-        ({"components": ["nose"], "colour": "blue"}, r"colour is 'blue'; choose from \('rgb', 'grey', 'grey_three'\)"),
-        ({"components": ["chin"]}, r"unknown components \['chin'\]"),
-        ({"components": []}, "one or more"),
-        ({"components": ["nose"], "split": "random"}, "choose from"),
-        ({"components": ["nose"], "batch_size": 0}, "batch_size is 0"),
-        ({"components": ["nose"], "epochs": 2, "runs": 3}, "2 epochs can't be split over 3 runs"),
-    ],
-)
-def test_bad_rows_are_refused(row: dict, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        experiments.parse_experiment("mine", row, get_profile("smoke"), seed=0)
-
-
-def test_model_inputs_pick_channels_and_components() -> None:
-    crops = np.random.default_rng(1).integers(0, 256, (2, 3, 7, 4, 4, 3), np.uint8)
-    plain = model_inputs(crops, TINY)
-    assert list(plain) == ["nose", "mouth"]
-    np.testing.assert_array_equal(plain["mouth"], crops[:, :, COMPONENTS.index("mouth")])
-    blue_first = model_inputs(crops, change(pixels="raw"))
-    np.testing.assert_array_equal(blue_first["nose"], plain["nose"][..., [2, 1, 0]])
-
-
-def test_grey_is_opencvs_grey() -> None:
-    import cv2
-
-    crops = np.random.default_rng(1).integers(0, 256, (2, 3, 7, 4, 4, 3), np.uint8)
-    found = model_inputs(crops, change(colour="grey_three"))["nose"]
-    expected = [
-        cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for clip in crops for frame in clip[:, COMPONENTS.index("nose")]
-    ]
-    assert found.dtype == np.uint8
-    for channel in range(3):
-        np.testing.assert_array_equal(found[..., channel].reshape(-1, 4, 4), np.stack(expected))
-
-
-def test_one_grey_channel_is_a_third_of_three_equal_ones() -> None:
-    crops = np.random.default_rng(1).integers(0, 256, (2, 3, 7, 4, 4, 3), np.uint8)
-    one = model_inputs(crops, change(colour="grey"))["nose"]
-    three = model_inputs(crops, change(colour="grey_three"))["nose"]
-    assert one.shape == (2, 3, 4, 4, 1)
-    np.testing.assert_array_equal(np.repeat(one, 3, axis=-1), three)
-
-
-def test_a_joined_block_sees_its_components_in_order() -> None:
-    crops = np.random.default_rng(1).integers(0, 256, (2, 3, 7, 4, 4, 3), np.uint8)
-    given = model_inputs(crops, change(components=("nose", "left_eye+right_eye")))
-    assert list(given) == ["nose", "left_eye_and_right_eye"]
-    left, right = (crops[:, :, COMPONENTS.index(name)] for name in ("left_eye", "right_eye"))
-    np.testing.assert_array_equal(given["left_eye_and_right_eye"], np.concatenate([left, right], axis=-1))
-
-
-def test_batches_are_the_segments_crops(store: CropStore) -> None:
-    table = pd.DataFrame({"first": [9, 0, 3], "frames": [3, 3, 3], "emotion": ["fear", "neutral", "sad"]})
-    batches = inputs.batches(table, store, TINY, size=2)
-    assert len(batches) == 2
-    crops, labels = batches[0]
-    np.testing.assert_array_equal(crops["nose"][0], store.crops[9:12, COMPONENTS.index("nose")])
-    assert labels.tolist() == [EMOTIONS.index("fear"), EMOTIONS.index("neutral")]
-    assert batches[1][0]["mouth"].shape == (1, 3, 8, 8, 3)
-
-
-def test_a_short_segment_repeats_its_frames(store: CropStore) -> None:
-    table = pd.DataFrame({"first": [9], "frames": [2], "emotion": ["fear"]})
-    crops, _ = inputs.batches(table, store, change(frames=4), size=2)[0]
-    np.testing.assert_array_equal(crops["nose"][0], store.crops[[9, 9, 10, 10], COMPONENTS.index("nose")])
-
-
-def test_augmented_batches_do_not_depend_on_the_order_they_are_asked_for(store: CropStore) -> None:
-    table = make_segments(store.clips, length=3, step=3).head(6)
-
-    def batches() -> Any:
-        return inputs.batches(table, store, TINY, size=2, change=np.random.default_rng(5))
-
-    forwards, backwards = [batches()[k][0]["mouth"] for k in range(3)], [batches()[k][0]["mouth"] for k in (2, 1, 0)]
-    np.testing.assert_array_equal(forwards, backwards[::-1])
-    plain, _ = inputs.batches(table, store, TINY, size=2)[0]
-    assert (forwards[0] != plain["mouth"]).any()
 
 
 def test_run_learns_and_predicts_held_out_people(finished: training.Run, store: CropStore) -> None:
@@ -253,7 +87,7 @@ def test_second_call_reads_the_cache(finished: training.Run, store: CropStore, m
 def test_same_seed_same_numbers_other_seed_others(finished: training.Run, store: CropStore, tmp_path: Path) -> None:
     again = train(TINY, store, cache=tmp_path, progress=False)
     pd.testing.assert_frame_equal(again.predictions, finished.predictions, check_exact=True)
-    other = train(change(seed=1), store, cache=tmp_path, progress=False)
+    other = train(tiny(seed=1), store, cache=tmp_path, progress=False)
     assert other.key != finished.key
     assert other.history["loss"].tolist() != finished.history["loss"].tolist()
 
@@ -308,13 +142,13 @@ def test_a_kill_while_the_checkpoint_is_written_loses_one_epoch(
 
 def test_resumed_runs_keep_the_optimizer(finished: training.Run, store: CropStore, tmp_path: Path) -> None:
     """Saved and loaded between two runs, Adam with its moments: the same as one run (section V.A)."""
-    two = train(change(runs=2), store, cache=tmp_path, progress=False)
+    two = train(tiny(runs=2), store, cache=tmp_path, progress=False)
     assert two.history["run"].tolist() == [1, 1, 2, 2]
     assert two.history["loss"].tolist() == finished.history["loss"].tolist()
 
 
 def test_early_stopping_waits_for_its_patience(store: CropStore, tmp_path: Path) -> None:
-    stopped = train(change(learning_rate=3.0, epochs=12, patience=2), store, cache=tmp_path, progress=False)
+    stopped = train(tiny(learning_rate=3.0, epochs=12, patience=2), store, cache=tmp_path, progress=False)
     best = stopped.timings["best_epoch"]
     assert len(stopped.history) == best + 2 < 12
     table = stopped.predictions[stopped.predictions["split"] == "validation"]
@@ -325,7 +159,7 @@ def test_early_stopping_waits_for_its_patience(store: CropStore, tmp_path: Path)
 
 
 def test_a_diverged_run_says_so(store: CropStore, tmp_path: Path) -> None:
-    wild = change(optimizer="sgd", learning_rate=1e30, pixels="raw")
+    wild = tiny(optimizer="sgd", learning_rate=1e30, pixels="raw")
     with pytest.raises(FloatingPointError, match="the loss became nan in epoch"):
         train(wild, store, cache=tmp_path, progress=False)
 
@@ -344,7 +178,7 @@ def test_a_validation_loss_that_is_no_number_is_not_the_best(
 def test_segment_split_leaks_and_subject_split_does_not(store: CropStore, tmp_path: Path) -> None:
     shared: dict[str, set[str]] = {}
     for rule in ("segment", "subject"):
-        experiment = change(split=rule, epochs=1)
+        experiment = tiny(split=rule, epochs=1)
         predictions = train(experiment, store, cache=tmp_path, progress=False).predictions
         tested = set(predictions.loc[predictions["split"] == "test", "subject"])
         assert tested
@@ -361,12 +195,12 @@ def test_test_data_never_reaches_fit(store: CropStore, tmp_path: Path, monkeypat
         return original(segments, *arguments, **keywords)
 
     monkeypatch.setattr(training, "batches", spy)
-    train(change(epochs=2), store, cache=tmp_path, progress=False)
-    assert seen == ["validation", "train", "train", "test"]
+    train(tiny(epochs=2), store, cache=tmp_path, progress=False)
+    assert seen == ["train", "validation"] * 2 + ["validation", "test"]
 
 
 def test_crops_of_another_size_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="its crops are 9 px, the experiment wants 8"):
+    with pytest.raises(DataError, match="its crops are 9 px aligned, the experiment needs 8 px aligned"):
         train(TINY, fake_store(size=9), cache=tmp_path)
 
 
@@ -378,54 +212,12 @@ def test_the_key_holds_crops_split_and_code(store: CropStore, tmp_path: Path, mo
         train(TINY, store, cache=tmp_path),
         train(TINY, dataclasses.replace(store, key="other"), cache=tmp_path),
         train(TINY, fewer, cache=tmp_path),
-        train(change(seed=1), store, cache=tmp_path),
-        train(change(patience=3), store, cache=tmp_path),
+        train(tiny(seed=1), store, cache=tmp_path),
+        train(tiny(patience=3), store, cache=tmp_path),
     ]
     monkeypatch.setattr(training, "CODE_VERSION", -1)
     keys.append(train(TINY, store, cache=tmp_path))
     assert len(set(map(str, keys))) == len(keys)
-
-
-def own_store() -> CropStore:
-    """The fake people of BAUM, the last four of whom are taken for one's own recordings, in two conditions."""
-    whole = fake_store(subjects=14)
-    clips = whole.clips.copy()
-    own = clips["subject"].isin(sorted(clips["subject"].unique())[-4:])
-    clips.loc[own, "corpus"] = "own"
-    clips.loc[own & clips["emotion"].isin(["happy", "sad"]), "condition"] = "mask"
-    return dataclasses.replace(whole, clips=clips, key="own")
-
-
-def test_half_of_the_own_people_join_training_in_their_plain_takes() -> None:
-    store = own_store()
-    plain = dataclasses.replace(store, clips=store.clips[store.clips["corpus"] != "own"].reset_index(drop=True))
-    alone = inputs.split_table(TINY, plain)
-    joined = {half: inputs.split_table(change(own_people=half), store) for half in ("odd", "even")}
-    people = {}
-    for half, table in joined.items():
-        own = table["corpus"] == "own"
-        pd.testing.assert_frame_equal(table[~own].reset_index(drop=True), alone)  # nobody else changes sides
-        assert set(table.loc[own, "split"]) == {"train"}
-        assert set(table.loc[own, "condition"]) == {"plain"}
-        people[half] = sorted(table.loc[own, "subject"].unique())
-    assert people == {"odd": ["s010", "s012"], "even": ["s011", "s013"]}
-
-
-@pytest.mark.parametrize("rule", ["subject", "clip"])
-def test_longer_segments_divide_people_and_clips_as_shorter_ones_do(rule: str) -> None:
-    store = fake_store(frames=24)
-    tables = [inputs.split_table(change(split=rule, frames=n, step=n, max_segments=None), store) for n in (10, 20)]
-    group = "subject" if rule == "subject" else "clip_id"
-    shorter, longer = (table.groupby(group)["split"].agg(set).to_dict() for table in tables)
-    assert shorter == longer
-    assert all(len(side) == 1 for side in shorter.values())
-
-
-def test_own_people_are_never_trained_on_unasked() -> None:
-    with pytest.raises(ValueError, match="trains on nobody in `own`, but the store holds them"):
-        inputs.split_table(TINY, own_store())
-    with pytest.raises(ValueError, match="trains on people in `own`, but the store holds none"):
-        inputs.split_table(change(own_people="odd"), fake_store())
 
 
 def test_predict_gives_what_the_run_gave(finished: training.Run, store: CropStore, tmp_path: Path) -> None:
@@ -470,7 +262,7 @@ def test_answers_do_not_depend_on_how_full_the_last_batch_is(finished: training.
     segments = inputs.segment_table(TINY, store)
     segments = segments.iloc[np.arange(n) % len(segments)]
     model = finished.load_model()
-    found = training._probabilities(model, inputs.batches(segments, store, TINY, size=64), size=64)
+    found = training._probabilities(model, segments, store, TINY)
     crops = inputs.segment_crops(store, segments, TINY.frames)
     expected = model.predict(inputs.model_inputs(crops, TINY), verbose=0)
     np.testing.assert_allclose(found, expected, atol=1e-6)
@@ -481,7 +273,7 @@ def test_a_network_is_compiled_once_for_all_batches(finished: training.Run, stor
     segments = segments.iloc[np.arange(70) % len(segments)]
     model = finished.load_model()
     for n in (70, 5):
-        training._probabilities(model, inputs.batches(segments.head(n), store, TINY, size=64), size=64)
+        training._probabilities(model, segments.head(n), store, TINY)
     assert model.predict_function.experimental_get_tracing_count() == 1
 
 
@@ -516,7 +308,7 @@ def test_two_trainings_never_run_at_once(store: CropStore, tmp_path: Path) -> No
             FileLock(lock).acquire(timeout=0)
         held.append(row["epoch"])
 
-    train(change(epochs=1), store, cache=tmp_path, progress=False, on_epoch=look)
+    train(tiny(epochs=1), store, cache=tmp_path, progress=False, on_epoch=look)
     assert held == [1]
     with FileLock(lock).acquire(timeout=0):
         pass
