@@ -1,10 +1,10 @@
-"""The MicroX networks, whole (paper, section IV): a ConvLSTM block a component, fused by one dense layer.
+"""The MicroX networks (paper, section IV): one ConvLSTM block per component, fused by one dense layer.
 
-Shapes in the comments: B clips in a batch, T frames, H x W pixels, C channels, F filters, K components.
-Everything is Keras 3 `keras.ops`, so KERAS_BACKEND=tensorflow, jax or torch runs it.
+Shapes in the comments: B segments in a batch, T frames, H x W pixels, C channels, F filters, K components.
+Everything is built from Keras 3 layers and `keras.ops`, so it runs on TensorFlow, JAX and PyTorch (KERAS_BACKEND).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -16,12 +16,12 @@ from microx_utils.components import PAPER_COMPONENTS, block_name, block_parts, c
 from microx_utils.labels import EMOTIONS
 
 FUSION = "fusion"
-"""Prefix of the layers after the blocks, as a component's name is the prefix of its block's layers."""
+"""Prefix of the names of the layers after the blocks. A block's layers have the component's name as prefix."""
 
 
 @keras.saving.register_keras_serializable("microx")
 class FastConvLSTM2D(layers.Layer):
-    """A convolutional LSTM that returns its last hidden state; the same function as Keras's, computed faster.
+    """A convolutional LSTM that returns its last hidden state: Keras's ConvLSTM2D, computed faster.
 
     For each frame x_t, with * a convolution, (.) an elementwise product, and four gates
     (input i, forget f, candidate u, output o; the order of Keras's weights):
@@ -33,27 +33,27 @@ class FastConvLSTM2D(layers.Layer):
         c_t = f_t (.) c_(t-1) + i_t (.) u_t
         h_t = o_t (.) tanh(c_t)                          h_0 = c_0 = 0
 
-    It saves time where nothing depends on the frame before: W * x is one convolution over all frames and
-    all gates, and the first frame has no recurrence to compute. `keras.layers.ConvLSTM2D(filters,
-    kernel_size, strides=strides)` has the same three weights: `get_weights` of one fits `set_weights` of the other.
+    Whatever does not depend on the previous frame is computed at once: W * x is one convolution over all frames and
+    gates, and the first frame has no recurrent convolution. The weights are those of `keras.layers.ConvLSTM2D(filters,
+    kernel_size, strides=strides)`, in the same order, so `set_weights` takes `get_weights` of the other layer.
 
     Input shape
         (B, T, H, W, C), float; H and W at least `kernel_size`.
     Output shape
-        (B, H', W', filters) with H' = (H - kernel_size) // strides + 1: the input convolution is "valid" and
-        may step by `strides`, the recurrent one keeps the size ("same", step 1).
+        (B, H', W', filters) with H' = (H - kernel_size) // strides + 1. The input convolution has "valid" padding and
+        the given strides; the recurrent one keeps the size ("same" padding, stride 1).
 
     Parameters
     ----------
     filters
         Channels of the hidden state.
     kernel_size, strides
-        Side of the square kernels, and step of the input convolution, in pixels.
+        Side of the square kernels, and stride of the input convolution, in pixels.
 
     Raises
     ------
     ValueError
-        A size that is not positive, an input that is not (B, T, H, W, C) with T, H, W, C known, or frames
+        A size is not a positive integer, the input is not (B, T, H, W, C) with T, H, W and C known, or the frames are
         smaller than the kernel.
 
     Source: Shi et al., Convolutional LSTM Network, NeurIPS 2015, without its peephole terms, as in Keras.
@@ -95,9 +95,9 @@ class FastConvLSTM2D(layers.Layer):
         _, rows, columns, F = self.compute_output_shape(x.shape)
         x = ops.reshape(ops.transpose(x, (1, 0, 2, 3, 4)), (-1, H, W, C))  # (T*B, H, W, C), time first
         z = ops.conv(x, self.kernel, strides=self.strides, padding="valid", data_format="channels_last") + self.bias
-        z = ops.reshape(z, (T, -1, rows, columns, 4 * F))  # the input's share of every gate of every frame
+        z = ops.reshape(z, (T, -1, rows, columns, 4 * F))  # what the input adds to every gate of every frame
         h = c = None
-        # `unstack`, not z[t]: the gradient of z[t] fills a tensor of z's size at each step.
+        # `unstack`, not z[t]: the gradient of z[t] would allocate a tensor as large as z at each step.
         for z_t in ops.unstack(z, T, axis=0):  # (B, H', W', 4F)
             if h is not None:
                 z_t = z_t + ops.conv(h, self.recurrent_kernel, strides=1, padding="same", data_format="channels_last")
@@ -118,7 +118,7 @@ class FastConvLSTM2D(layers.Layer):
 
 
 def _unit_forget_bias(shape: tuple[int, ...], dtype: Any = None) -> Any:
-    """Ones for the forget gate (a fresh cell remembers), zeros for the others; Keras's `unit_forget_bias`."""
+    """Ones for the forget gate, so that a new cell remembers, and zeros elsewhere: Keras's `unit_forget_bias`."""
     F = shape[0] // 4
     return ops.concatenate([ops.zeros((F,), dtype), ops.ones((F,), dtype), ops.zeros((2 * F,), dtype)])
 
@@ -129,33 +129,32 @@ def build_published(
     size: int = 60,
     frames: int = 10,
     channels: int = 3,
-    classes: int = len(EMOTIONS),
     filters: int = 64,
     dense: int = 256,
     pixels: str = "raw",
 ) -> keras.Model:
     """Return the authors' network (sections IV.C and IV.D, Figures 5 and 6), not compiled.
 
-    At the defaults it has 276,362,527 parameters, 99 % of them between `flatten` and `dense`: about 1.1 GB of
-    weights, and as much again for each of the optimizer's slots. Inside `shapes_only` it costs nothing.
+    At the defaults it has 276,362,527 parameters, 99 % of them between `flatten` and `dense`: about 1.1 GB of weights,
+    and as much again for each slot of the optimizer. `shapes_only` builds it without allocating them.
 
     Parameters
     ----------
     components
         One block each, in this order; names from `components.COMPONENTS`. "left_eye+right_eye" is one block that
-        sees both, stacked as channels; its input is named "left_eye_and_right_eye".
+        sees both eyes, stacked as channels; its input is named "left_eye_and_right_eye".
     size, frames, channels
-        The input of a block: `frames` square crops of `size` pixels.
-    classes, filters, dense
-        Width of the softmax, the ConvLSTM and the hidden dense layer.
+        A block's input: `frames` square crops of `size` pixels.
+    filters, dense
+        Filters of the ConvLSTM, units of the hidden dense layer.
     pixels
-        "raw": values 0-255 go into the ConvLSTM as they are (the authors' code, which also keeps OpenCV's
-        channel order, blue first); "scaled": a first layer maps them to -1..1.
+        "raw": the ConvLSTM gets values 0-255 (as in the authors' code, which also keeps OpenCV's channel order, blue
+        first). "scaled": a first layer maps them to -1..1.
 
     Returns
     -------
     keras.Model
-        Input: a dict {component: (B, frames, size, size, channels)}, values 0-255. Output: (B, classes),
+        Input: a dict {component: (B, frames, size, size, channels)}, values 0-255. Output: (B, 7),
         probabilities in the order of `labels.EMOTIONS`. With one component the block's own softmax is the output.
 
     Raises
@@ -164,17 +163,10 @@ def build_published(
         Unknown, repeated or no components; an unknown `pixels`; frames smaller than the kernel.
     """
 
-    def block(x: Any, name: str) -> Any:
-        x = layers.ConvLSTM2D(
-            filters, (3, 3), return_sequences=False, data_format="channels_last", name=f"{name}_conv_lstm2d"
-        )(x)  # (B, 58, 58, 64)
-        x = layers.Dropout(0.2, name=f"{name}_dropout")(x)
-        x = layers.Flatten(name=f"{name}_flatten")(x)  # (B, 215296)
-        x = layers.Dense(dense, activation="relu", name=f"{name}_dense")(x)  # (B, 256)
-        x = layers.Dropout(0.3, name=f"{name}_dropout_1")(x)
-        return layers.Dense(classes, activation="softmax", name=f"{name}_dense_1")(x)  # (B, 7)
+    def conv_lstm(name: str) -> Any:
+        return layers.ConvLSTM2D(filters, (3, 3), return_sequences=False, data_format="channels_last", name=name)
 
-    return _fuse("microx_published", block, components, (frames, size, size, channels), classes, pixels)
+    return _network("microx_published", conv_lstm, components, (frames, size, size, channels), dense, pixels)
 
 
 def build_compact(
@@ -183,39 +175,42 @@ def build_compact(
     size: int = 32,
     frames: int = 10,
     channels: int = 3,
-    classes: int = len(EMOTIONS),
     filters: int = 16,
     stride: int = 2,
     dense: int = 64,
     pixels: str = "scaled",
 ) -> keras.Model:
-    """Return the paper's design on small blocks, for a laptop; not compiled.
+    """Return the paper's network with smaller blocks, for a laptop; not compiled.
 
-    The layers, their order and their fusion are `build_published`'s. What is smaller is the crop (32 px), the
-    ConvLSTM (16 filters; its input convolution steps by 2 pixels, so the state has a quarter of the area)
-    and the dense layer.
+    Layers, order and fusion are those of `build_published`. The crop is smaller (32 px), and so are the ConvLSTM (16
+    filters; its input convolution has stride 2, so the state has a quarter of the area) and the dense layer.
 
     Parameters
     ----------
     stride
-        Step of the ConvLSTM's input convolution in pixels.
+        Stride of the ConvLSTM's input convolution, in pixels.
 
     The other parameters, the return value and the errors are those of `build_published`.
     """
 
-    def block(x: Any, name: str) -> Any:
-        x = FastConvLSTM2D(filters, 3, strides=stride, name=f"{name}_conv_lstm2d")(x)  # (B, 15, 15, 16)
-        x = layers.Dropout(0.2, name=f"{name}_dropout")(x)
-        x = layers.Flatten(name=f"{name}_flatten")(x)  # (B, 3600)
-        x = layers.Dense(dense, activation="relu", name=f"{name}_dense")(x)  # (B, 64)
-        x = layers.Dropout(0.3, name=f"{name}_dropout_1")(x)
-        return layers.Dense(classes, activation="softmax", name=f"{name}_dense_1")(x)  # (B, 7)
+    def conv_lstm(name: str) -> Any:
+        return FastConvLSTM2D(filters, 3, strides=stride, name=name)
 
-    return _fuse("microx_compact", block, components, (frames, size, size, channels), classes, pixels)
+    return _network("microx_compact", conv_lstm, components, (frames, size, size, channels), dense, pixels)
 
 
-def _fuse(name: str, block: Any, components: Sequence[str], shape: tuple[int, ...], classes: int, pixels: str) -> Any:
-    """Give each component its block, and fuse the blocks' softmaxes with one dense softmax (section IV.D)."""
+def _network(
+    name: str,
+    conv_lstm: Callable[[str], Any],
+    components: Sequence[str],
+    shape: tuple[int, ...],
+    dense: int,
+    pixels: str,
+) -> keras.Model:
+    """Give each component its block (section IV.C), and fuse the blocks' softmaxes by one dense softmax (IV.D).
+
+    The shapes in the comments are those of the published network and, after the bar, of the compact one.
+    """
     check_blocks(components)
     if pixels not in ("raw", "scaled"):
         raise ValueError(f'pixels is {pixels!r}; give "raw" or "scaled"')
@@ -225,19 +220,24 @@ def _fuse(name: str, block: Any, components: Sequence[str], shape: tuple[int, ..
         for block in components
     }
     outputs = []
-    for component, x in inputs.items():
+    for component, x in inputs.items():  # (B, 10, 60, 60, 3) | (B, 10, 32, 32, 3)
         if pixels == "scaled":
             x = layers.Rescaling(1 / 127.5, offset=-1.0, name=f"{component}_rescaling")(x)  # 0..255 -> -1..1
-        outputs.append(block(x, component))  # (B, classes)
+        x = conv_lstm(f"{component}_conv_lstm2d")(x)  # (B, 58, 58, 64) | (B, 15, 15, 16)
+        x = layers.Dropout(0.2, name=f"{component}_dropout")(x)
+        x = layers.Flatten(name=f"{component}_flatten")(x)  # (B, 215296) | (B, 3600)
+        x = layers.Dense(dense, activation="relu", name=f"{component}_dense")(x)  # (B, 256) | (B, 64)
+        x = layers.Dropout(0.3, name=f"{component}_dropout_1")(x)
+        outputs.append(layers.Dense(len(EMOTIONS), activation="softmax", name=f"{component}_dense_1")(x))  # (B, 7)
     if len(outputs) == 1:
         return keras.Model(inputs, outputs[0], name=name)
-    joined = layers.Concatenate(name=f"{FUSION}_concatenate")(outputs)  # (B, K*classes)
-    emotion = layers.Dense(classes, activation="softmax", name=f"{FUSION}_dense")(joined)  # (B, classes)
+    joined = layers.Concatenate(name=f"{FUSION}_concatenate")(outputs)  # (B, 7K)
+    emotion = layers.Dense(len(EMOTIONS), activation="softmax", name=f"{FUSION}_dense")(joined)  # (B, 7)
     return keras.Model(inputs, emotion, name=name)
 
 
 class BlockRow(NamedTuple):
-    """One layer of a block, as a diagram shows it; shapes without the batch axis."""
+    """One layer of a block, as a diagram shows it. Shapes have no batch axis."""
 
     name: str
     kind: str
@@ -247,20 +247,20 @@ class BlockRow(NamedTuple):
 
 
 def block_rows(model: keras.Model, component: str) -> list[BlockRow]:
-    """Return the layers of one component's block from input to softmax, for Figures 5 and 6.
+    """Return the layers of one component's block, from input to softmax, for Figures 5 and 6.
 
     Parameters
     ----------
     model
-        From `build_published` or `build_compact`, allocated or not.
+        From `build_published` or `build_compact`, with weights or from `shapes_only`.
     component
-        One of the model's components, or "fusion" for the layers after the blocks (of `fusion`'s first layer the
-        input shape is that of one block's output).
+        One of the model's components, or "fusion" for the layers after the blocks. The input shape of the fusion's
+        first layer is that of one block's output.
 
     Returns
     -------
     list of BlockRow
-        Names without the component's prefix ("conv_lstm2d", "dropout", ...); the input itself is named "input".
+        Names without the component's prefix: "input", "conv_lstm2d", "dropout", ...
 
     Raises
     ------
@@ -271,7 +271,7 @@ def block_rows(model: keras.Model, component: str) -> list[BlockRow]:
     for layer in model.layers:
         if layer.name != component and not layer.name.startswith(f"{component}_"):
             continue
-        given = keras.tree.flatten(layer.input) or [layer.output]  # the input layer itself is given nothing
+        given = keras.tree.flatten(layer.input) or [layer.output]  # an input layer has no input of its own
         name = "input" if layer.name == component else layer.name.removeprefix(f"{component}_")
         shapes = tuple(given[0].shape[1:]), tuple(layer.output.shape[1:])
         rows.append(BlockRow(name, type(layer).__name__, *shapes, layer.count_params()))
