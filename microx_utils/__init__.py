@@ -1,8 +1,8 @@
-"""MicroX: facial components in video, one ConvLSTM block each, seven labelled expressions.
+"""MicroX: emotion recognition in video from facial components, with one ConvLSTM block per component.
 
-The pipeline's modules stand beside this file, in this order: labels, video, landmarks, components, crops, segments,
-experiments, batches, models, training, evaluation. What is not pipeline has a folder whose name says what it is. The
-names that a learner needs can be imported from here; each loads its module when it is first used.
+The modules beside this file are the pipeline. Read them in this order: labels, video, landmarks, components, crops,
+segments, experiments, batches, models, training, evaluation. Everything else has a folder of its own. The names that a
+learner needs can be imported from here; each loads its module when it is first used.
 """
 
 from importlib import import_module

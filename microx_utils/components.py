@@ -1,7 +1,7 @@
-"""Cut the face's components out of a frame: the paper's MicroX crops (sections III.B and IV.B).
+"""Crop the face's components from a frame (paper, sections III.B and IV.B).
 
-Left and right are the PERSON's, as in anatomy: the left eye is on the right of the picture. The paper and its
-code name the sides as the viewer sees them; PAPER_NAMES translates.
+Left and right are the PERSON's, as in anatomy: the left eye is on the right of the picture. The paper and its code name
+the sides as the viewer sees them; PAPER_NAMES translates.
 """
 
 from collections.abc import Sequence
@@ -11,13 +11,12 @@ import cv2
 import numpy as np
 
 COMPONENTS = ("full_face", "left_eyebrow", "right_eyebrow", "left_eye", "right_eye", "nose", "mouth")
-"""The order of crops everywhere."""
+"""The order of crops in every array."""
 
 FULL_FACE = COMPONENTS.index("full_face")
-"""Its place in arrays of crops."""
 
 PAPER_COMPONENTS = ("full_face", "left_eye", "right_eye", "nose", "mouth")
-"""The five inputs of the paper's Figures 4 and 6."""
+"""The five inputs in the paper's Figures 4 and 6."""
 
 PAPER_NAMES = {
     "full_face": "full_face",
@@ -28,7 +27,7 @@ PAPER_NAMES = {
     "nose": "nose",
     "mouth": "mouth",
 }
-"""What the paper (its Table 6, say) calls a component -> the component here."""
+"""A component's name in the paper (in Table 6, for example) -> its name here."""
 
 
 def block_parts(block: str) -> list[str]:
@@ -41,7 +40,7 @@ def block_parts(block: str) -> list[str]:
 
 
 def block_name(block: str) -> str:
-    """Return a block's name in a network, where "+" may not stand.
+    """Return a block's name in a network, in which Keras doesn't allow "+".
 
     >>> block_name("left_eye+right_eye")
     'left_eye_and_right_eye'
@@ -50,7 +49,7 @@ def block_name(block: str) -> str:
 
 
 def check_blocks(blocks: Sequence[str]) -> None:
-    """Raise ValueError unless there are blocks, and each sees known components that no other sees."""
+    """Raise ValueError for no blocks, and for unknown or repeated components."""
     parts = [part for block in blocks for part in block_parts(block)]
     unknown = [part for part in parts if part not in COMPONENTS]
     if unknown:
@@ -68,7 +67,7 @@ LANDMARK_GROUPS = {
     "left_eye": range(42, 48),
     "mouth": range(48, 68),
 }
-"""The 68 iBUG points by part of the face."""
+"""The 68 iBUG points of each part of the face."""
 
 ALIGNED_SIDES = {
     "full_face": 2.6,
@@ -79,12 +78,12 @@ ALIGNED_SIDES = {
     "nose": 1.01,
     "mouth": 1.28,
 }
-"""Side of an aligned crop, in distances between the eye centres. A fixed side, unlike a box round the points, lets
-a mouth or an eye be seen to open: squashing each box to a square would cancel just that."""
+"""Side of an aligned crop, in distances between the eye centres. With a fixed side one sees a mouth or an eye open; a
+box around the points, squashed to a square, would cancel just that."""
 
 FULL_FACE_DROP = 0.55
-"""Centre of the aligned face, in the same unit below the middle of the eyes. It hangs on the eyes alone, so that
-the chin moves in the crop when the jaw drops; brows and chin stay inside with room to move."""
+"""Centre of the aligned face below the middle of the eyes, in the same unit. It depends on the eyes alone, so the chin
+moves in the crop when the jaw drops, with enough room for brows and chin."""
 
 _PUBLISHED_POINTS = {  # (left, right, top, bottom): x of the first two points, y of the others
     "right_eye": (36, 39, 38, 40),
@@ -94,7 +93,7 @@ _PUBLISHED_POINTS = {  # (left, right, top, bottom): x of the first two points, 
 }
 _PUBLISHED_MARGIN = 5  # px
 _MAX_OUTSIDE = 0.25  # of a crop's area
-_MIN_EYE_DISTANCE = 1.0  # px; landmarks of a face never seen are all zeros
+_MIN_EYE_DISTANCE = 1.0  # px; before the first face all landmarks are zeros
 
 Style = Literal["aligned", "published"]
 STYLES: tuple[Style, ...] = ("aligned", "published")
@@ -103,15 +102,15 @@ STYLES: tuple[Style, ...] = ("aligned", "published")
 def component_boxes(
     points: np.ndarray, *, style: Style = "aligned", shape: tuple[int, ...] | None = None
 ) -> np.ndarray:
-    """Return the corners of the seven component boxes, for cutting and for drawing.
+    """Return the corners of the seven component boxes, for cropping and for drawing.
 
     aligned
-        Squares round the component's mean point, turned with the line between the eyes and scaled with the
-        distance between the eye centres (ALIGNED_SIDES).
+        Squares around each component's mean point, rotated with the line between the eyes and scaled with the distance
+        between the eye centres (ALIGNED_SIDES).
     published
-        The authors' upright boxes: from one landmark to another plus 5 px, aspect ratio as it comes; `full_face`
-        is the whole frame. Their code never cut eyebrows (that branch compares names that can't match, and the
-        crops repeat an eye); here they are the upright box of the five points plus the same 5 px.
+        The authors' upright boxes: from one landmark to another plus 5 px, with any aspect ratio; `full_face` is the
+        whole frame. Their code never crops eyebrows (that branch compares names that can't match, and an eye is cropped
+        again); here they are the upright box of the five points plus the same 5 px.
 
     Parameters
     ----------
@@ -120,13 +119,13 @@ def component_boxes(
     style
         One of STYLES.
     shape
-        The frame's (H, W, ...); needed for `published`, whose full face is the frame.
+        The frame's (H, W, ...); required for "published", whose full face is the frame.
 
     Returns
     -------
     float64 (7, 4, 2)
-        In the order of COMPONENTS; corners in px, clockwise from the crop's top left. Pixel (0, 0) has its centre
-        at 0, so a whole frame reaches from -0.5 to W - 0.5. NaN where the landmarks make no box (no face yet).
+        In the order of COMPONENTS; corners in px, clockwise from the crop's top left. Pixel (0, 0) has its centre at 0,
+        so a whole frame extends from -0.5 to W - 0.5. NaN where the landmarks give no box (no face yet).
     """
     points = np.asarray(points, np.float64)
     if points.shape != (68, 2):
@@ -142,7 +141,7 @@ def component_boxes(
 
 def _aligned_boxes(points: np.ndarray) -> np.ndarray:
     right_eye, left_eye = (points[LANDMARK_GROUPS[eye]].mean(axis=0) for eye in ("right_eye", "left_eye"))
-    across = left_eye - right_eye  # the crop's x axis, one eye distance long
+    across = left_eye - right_eye  # along the crop's x axis, one eye distance long
     if not np.hypot(*across) >= _MIN_EYE_DISTANCE:
         return np.full((len(COMPONENTS), 4, 2), np.nan)
     down = np.array([-across[1], across[0]])
@@ -173,24 +172,24 @@ def _published_boxes(points: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
             top, bottom = y.min() - _PUBLISHED_MARGIN, y.max() + _PUBLISHED_MARGIN
         boxes.append([(left, top), (right, top), (right, bottom), (left, bottom)])
     result = np.array(boxes)
-    if not np.ptp(points) > 0:  # a face never seen
+    if not np.ptp(points) > 0:  # before the first face
         result[[name != "full_face" for name in COMPONENTS]] = np.nan
     return result
 
 
 def to_grey(crops: np.ndarray) -> np.ndarray:
-    """Return pictures in grey as OpenCV makes it (ITU-R BT.601): uint8 (..., H, W, 3) RGB -> uint8 (..., H, W)."""
-    rows = np.ascontiguousarray(crops).reshape(-1, crops.shape[-2], 3)  # all pictures under each other
+    """Return grey pictures by OpenCV's weights (ITU-R BT.601): uint8 (..., H, W, 3) RGB -> uint8 (..., H, W)."""
+    rows = np.ascontiguousarray(crops).reshape(-1, crops.shape[-2], 3)  # all as one tall picture
     return cv2.cvtColor(rows, cv2.COLOR_RGB2GRAY).reshape(crops.shape[:-1])
 
 
 def crop_components(frame: np.ndarray, points: np.ndarray, *, size: int = 32, style: Style = "aligned") -> np.ndarray:
     """Return the seven component crops of a frame.
 
-    Each box of `component_boxes` is sampled bilinearly on a grid at least as fine as the frame's pixels and at least
-    twice as fine as the crop's, then averaged down (as cv2.INTER_AREA does for upright boxes), so that shrinking
-    doesn't alias and sharpness doesn't jump from frame to frame when a box is about as large as the crop. Beyond the
-    frame its border is repeated.
+    Each box of `component_boxes` is sampled bilinearly on a grid at least as fine as the frame's pixels and twice as
+    fine as the crop's, then averaged down (as cv2.INTER_AREA does for upright boxes). So shrinking doesn't alias, and
+    sharpness doesn't jump between frames when a box is about as large as the crop. Beyond the frame its border is
+    repeated.
 
     Parameters
     ----------
@@ -200,12 +199,12 @@ def crop_components(frame: np.ndarray, points: np.ndarray, *, size: int = 32, st
     size
         Side of the crops, px.
     style
-        `aligned` (upright, fixed scale) or `published` (the authors' boxes, squashed to a square).
+        "aligned" (upright, fixed scale) or "published" (the authors' boxes, squashed to a square).
 
     Returns
     -------
     uint8 (7, size, size, 3), RGB
-        In the order of COMPONENTS. Black where the landmarks make no box; see `component_available`.
+        In the order of COMPONENTS. Black where the landmarks give no box; see `component_available`.
     """
     if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
         raise ValueError(f"the frame is {frame.dtype} {frame.shape}, expected uint8 (H, W, 3) RGB")
@@ -235,11 +234,9 @@ def component_available(
 ) -> np.ndarray:
     """Return bool (7,): which crops show their component, in the order of COMPONENTS.
 
-    False without `success` (the points are stale then), where the box's centre lies outside the frame, or more than
-    a quarter of the box does. It says nothing about occlusion: under a mask or a hand the landmarks are guessed, with
-    scores as high as ever, and only the pixels can tell.
-
-    `shape` is the frame's (H, W, ...).
+    False without `success` (the points are stale then), and where the box's centre or more than a quarter of the box is
+    outside the frame, whose `shape` is (H, W, ...). Occlusion is not detected: under a mask or a hand the landmarks are
+    guessed, with the usual confidence, and only the pixels can tell.
     """
     boxes = component_boxes(points, style=style, shape=shape)
     if not success:

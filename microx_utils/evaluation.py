@@ -1,11 +1,11 @@
-"""Every metric, from the table of predictions (paper, section V).
+"""All metrics, computed from the table of predictions (paper, section V).
 
-A predictions table has one row a segment (or, after `clip_predictions`, one row a clip) of ONE split:
-`segment_id, clip_id, subject, emotion, split` and the seven probabilities `p_neutral .. p_sad`.
+A predictions table has one row per segment (after `clip_predictions`, one row per clip) of ONE split: `segment_id,
+clip_id, subject, emotion, split` and the seven probabilities `p_neutral .. p_sad`.
 
-A class that the rows do not hold has no recall, so it has no metrics (NaN) and takes no part in macro averages;
-a class that is there but never predicted has precision 0 and does count. Unweighted average recall (UAR), the
-field's name for balanced accuracy, is the macro recall.
+A class without true rows has no recall: its metrics are NaN and macro averages skip it. A class that has rows but is
+never predicted has precision 0, which counts. Unweighted average recall (UAR), as balanced accuracy is called in the
+field, is the macro recall.
 """
 
 from collections.abc import Mapping
@@ -27,49 +27,43 @@ COLUMNS = ("segment_id", "clip_id", "subject", "emotion", "split", *PROBABILITIE
 """The columns of a predictions table."""
 
 METRICS = ("accuracy", "precision", "recall", "fscore", "uar")
-"""What `bootstrap_interval` can resample; precision, recall and fscore also for one emotion."""
+"""The metrics of `bootstrap_interval`; precision, recall and fscore also for a single emotion."""
 
-_EXACT_BELOW = 25  # discordant pairs; under this the chi-squared approximation of McNemar's test is poor
+_EXACT_BELOW = 25  # discordant pairs; below, the chi-squared approximation of McNemar's test is poor
 
 
 def check_predictions(predictions: pd.DataFrame) -> None:
-    """Raise ValueError, saying what was found, wanted and to be done, unless this is a table of predictions.
+    """Raise ValueError, with what is wrong and what to do, unless this is a predictions table.
 
-    Checked: the columns, at least one row, unique segment ids, one split, known emotions, probabilities in
-    [0, 1] that add up to one (within 0.001).
+    Checked: the columns, at least one row, unique segment ids, one split, known emotions, probabilities that are at
+    least 0 and add up to 1 (within 0.001).
     """
     missing = [column for column in COLUMNS if column not in predictions]
     if missing:
-        raise ValueError(f"predictions lack the columns {missing}; wanted {list(COLUMNS)}. Pass Run.predictions.")
+        raise ValueError(f"predictions lack the columns {missing} of {list(COLUMNS)}. Pass Run.predictions.")
     if predictions.empty:
-        raise ValueError("predictions have no rows; wanted one or more. Check which split was selected.")
+        raise ValueError("predictions have no rows. Check which split was selected.")
     repeated = predictions.loc[predictions["segment_id"].duplicated(), "segment_id"].unique().tolist()
     if repeated:
-        raise ValueError(
-            f"{len(repeated)} segment ids stand more than once, for example {repeated[0]!r}; wanted each once. "
-            "Evaluate one run at a time."
-        )
+        raise ValueError(f"segment ids appear more than once, for example {repeated[0]!r}. Evaluate one run at a time.")
     splits = sorted(predictions["split"].astype(str).unique())
     if len(splits) > 1:
-        raise ValueError(
-            f"rows of several splits {splits}; wanted one. Select it: predictions[predictions['split'] == 'test']."
-        )
+        raise ValueError(f"rows of several splits {splits}. Select one: predictions[predictions['split'] == 'test'].")
     unknown = sorted(set(predictions["emotion"].astype(str)) - set(EMOTIONS))
     if unknown:
-        raise ValueError(f"unknown emotions {unknown}; wanted {list(EMOTIONS)}. Map them with labels.emotion_of.")
+        raise ValueError(f"unknown emotions {unknown}, not in {list(EMOTIONS)}. Map them with labels.emotion_of.")
     values = _probabilities(predictions)
-    bad = ~((values >= 0).all(axis=1) & (np.abs(values.sum(axis=1) - 1) < 1e-3))  # NaN is bad too
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
+    good = (values >= 0).all(axis=1) & (np.abs(values.sum(axis=1) - 1) < 1e-3)  # False for NaN
+    if not good.all():
+        row = int(np.argmin(good))
         raise ValueError(
-            f"{int(bad.sum())} rows whose probabilities are not a distribution, for example "
-            f"{predictions['segment_id'].iloc[row]!r} with sum {values[row].sum():.4g}; wanted seven numbers of at "
-            "least 0 that add up to 1. Pass the outputs of the softmax."
+            f"the probabilities of {int((~good).sum())} rows are not a distribution, for example of "
+            f"{predictions['segment_id'].iloc[row]!r} with sum {values[row].sum():.4g}. Pass the softmax's outputs."
         )
 
 
 def predicted(predictions: pd.DataFrame) -> pd.Series:
-    """Return the most probable emotion of each row (str, same index); a tie goes to the first in EMOTIONS."""
+    """Return the most probable emotion of each row (str, same index); ties go to the first in EMOTIONS."""
     check_predictions(predictions)
     choice = np.asarray(EMOTIONS, dtype=object)[_probabilities(predictions).argmax(axis=1)]
     return pd.Series(choice, index=predictions.index, name="predicted")
@@ -83,18 +77,15 @@ def second_choices(predictions: pd.DataFrame) -> pd.Series:
 
 
 def clip_predictions(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a clip: the mean of its segments' probabilities. Columns as given; segment_id = clip_id.
+    """Return one row per clip, sorted by clip_id: the mean of its segments' probabilities, with segment_id = clip_id.
 
-    Rows are sorted by clip_id. The paper counts segments; a clip is what was labelled and what a user shows.
+    The paper evaluates segments; a clip is what was labelled and what a user has.
     """
     check_predictions(predictions)
     described = predictions.groupby("clip_id", observed=True)[["subject", "emotion"]].nunique()
     mixed = described.index[(described > 1).any(axis=1)].tolist()
     if mixed:
-        raise ValueError(
-            f"clips with more than one subject or emotion: {mixed[:3]}; wanted one each. "
-            "Make clip_id unique over all corpora."
-        )
+        raise ValueError(f"clips with more than one subject or emotion: {mixed[:3]}. Make clip_id unique over corpora.")
     rules = {"subject": "first", "emotion": "first", "split": "first", **dict.fromkeys(PROBABILITIES, "mean")}
     exact = predictions.astype(dict.fromkeys(PROBABILITIES, np.float64))
     clips = exact.groupby("clip_id", as_index=False, sort=True, observed=True).agg(rules)
@@ -102,13 +93,13 @@ def clip_predictions(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary(predictions: pd.DataFrame) -> dict[str, float]:
-    """Return the paper's Table 1 and what is needed to read it.
+    """Return the metrics of the paper's Table 1, and the numbers needed to interpret them.
 
     Returns
     -------
     dict
-        accuracy; precision, recall, fscore (macro averages, as Table 1's); uar (= recall); n (rows), n_clips,
-        n_subjects; chance (a uniform guess, 1/7); majority (accuracy of always naming the most frequent class).
+        accuracy; precision, recall, fscore (macro averages, as in Table 1); uar (= recall); n (rows), n_clips,
+        n_subjects; chance (a uniform guess, 1/7); majority (accuracy of always predicting the most frequent class).
     """
     classes = per_class(predictions)
     means = classes[["precision", "recall", "fscore"]].mean()  # skips the NaN of absent classes
@@ -142,7 +133,7 @@ def per_subject(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def confusion(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Return the 7x7 counts, rows true and columns predicted, both in the order of EMOTIONS (Figure 10)."""
+    """Return the 7 x 7 counts, true emotions as rows and predicted ones as columns, as in EMOTIONS (Figure 10)."""
     counts = confusion_matrix(_truth(predictions), predicted(predictions), labels=list(EMOTIONS))
     return pd.DataFrame(counts, index=_index("true"), columns=_index("predicted"))
 
@@ -165,11 +156,10 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Return a percentile interval of a metric from a cluster bootstrap over subjects.
 
-    Segments of one person resemble each other, so whole subjects are drawn, with replacement, as many as there
-    are; each sample's metric comes from the pooled rows of the drawn subjects. The interval tells how much the
-    number would move with other people of the same kind, not with other training seeds. When the split let
-    subjects stand in training and test, it still resamples subjects, but it describes known people only. With fewer
-    than about 20 subjects percentile intervals are somewhat too narrow.
+    Segments of one person resemble each other, so whole subjects are drawn with replacement, as many as there are, and
+    the metric is computed on the pooled rows of the drawn subjects. The interval shows how much the metric would vary
+    with other people of the same kind, not with other training seeds. If the split is not speaker-independent, it
+    describes known people only. With fewer than about 20 subjects percentile intervals are somewhat too narrow.
 
     Parameters
     ----------
@@ -178,24 +168,23 @@ def bootstrap_interval(
     metric
         One of METRICS.
     emotion
-        One class's precision, recall or fscore, in place of the macro average.
+        Take this class's precision, recall or fscore instead of the macro average.
     groups
-        The column whose values are drawn together.
+        The column whose rows are drawn together.
     samples, level, seed
-        Bootstrap samples, share of them inside the interval, seed of the draw.
+        Number of bootstrap samples, share of them inside the interval, seed of the draw.
 
     Returns
     -------
     (low, high)
-        Both NaN for an emotion that no row has.
+        Both NaN for an emotion that has no rows.
 
     Raises
     ------
     ValueError
-        An unknown metric or emotion, fewer than two groups, a level outside (0, 1) or a bad table.
+        Unknown metric or emotion, fewer than two groups, a level outside (0, 1), or not a predictions table.
     """
-    if metric not in METRICS:
-        raise ValueError(f"unknown metric {metric!r}; choose from {list(METRICS)}")
+    _check_metric(metric)
     if emotion is not None and emotion not in EMOTIONS:
         raise ValueError(f"unknown emotion {emotion!r}; choose from {list(EMOTIONS)}")
     if emotion is not None and metric in ("accuracy", "uar"):
@@ -213,10 +202,10 @@ def class_intervals(
     level: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return the bootstrap intervals behind `per_class`, all from one draw.
+    """Return the bootstrap intervals of the metrics of `per_class`, all from the same samples.
 
-    Index EMOTIONS, columns precision_low, precision_high, recall_low, recall_high, fscore_low, fscore_high; the rest
-    as in `bootstrap_interval`.
+    Index EMOTIONS, columns precision_low, precision_high, recall_low, recall_high, fscore_low, fscore_high. The
+    parameters are those of `bootstrap_interval`.
     """
     drawn = _draw(predictions, groups=groups, samples=samples, seed=seed)
     table = pd.DataFrame(index=_index("emotion"))
@@ -227,18 +216,13 @@ def class_intervals(
 
 
 def pool(divisions: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
-    """Return the predictions of several seeds as one table, for scores over all of them.
+    """Return the predictions of several seeds (seed -> predictions of one split) as one table, to evaluate together.
 
-    A seed's number goes in front of its segment and clip ids: a clip tested under two seeds counts twice. Subjects keep
-    their names, so a bootstrap that draws a person draws the person's rows of every seed.
-
-    Parameters
-    ----------
-    divisions
-        Seed -> predictions of one split.
+    Segment and clip ids get the seed as a prefix: a clip that is tested with two seeds counts twice. Subjects keep
+    their names, so a bootstrap draws a person with their rows of every seed.
     """
     if not divisions:
-        raise ValueError("no predictions to pool; wanted those of one seed or more")
+        raise ValueError("no predictions to pool; give those of at least one seed")
     parts = []
     for seed, table in divisions.items():
         check_predictions(table)
@@ -257,28 +241,18 @@ def paired_difference(
     level: float = 0.95,
     seed: int = 0,
 ) -> tuple[float, float, float]:
-    """Return a metric of `a` minus that of `b`, and its interval from a bootstrap that draws the same people for both.
+    """Return (difference, low, high): a metric of `a` minus that of `b`, with the interval of a paired bootstrap.
 
-    A person who is easy for one run is most often easy for the other; drawn in pairs, this cancels. The segments may
-    differ (another split rule), the people may not.
-
-    Parameters
-    ----------
-    a, b
-        Predictions of two runs. The other parameters are those of `bootstrap_interval`.
-
-    Returns
-    -------
-    (difference, low, high)
+    The bootstrap draws the same people for both, because whoever is easy for one run is mostly easy for the other. The
+    tables must have the same people, but may have different segments. The parameters are those of `bootstrap_interval`.
     """
-    if metric not in METRICS:
-        raise ValueError(f"unknown metric {metric!r}; choose from {list(METRICS)}")
+    _check_metric(metric)
     drawn = [_draw(table, groups=groups, samples=samples, seed=seed)[metric] for table in (a, b)]
     odd = sorted(set(a[groups]) ^ set(b[groups]))
     if odd:
         raise ValueError(
-            f"{len(odd)} values of {groups!r} stand in only one of the two tables, for example {odd[0]!r}; wanted the "
-            "same. Compare runs with the same split and seed, or keep the rows of those in both."
+            f"{len(odd)} values of {groups!r} appear in only one of the two tables, for example {odd[0]!r}. "
+            "Compare runs with the same split and seed, or keep the rows of those in both."
         )
     return summary(a)[metric] - summary(b)[metric], *_interval(drawn[0] - drawn[1], level)
 
@@ -286,11 +260,11 @@ def paired_difference(
 def calibration(predictions: pd.DataFrame, *, bins: int = 10) -> pd.DataFrame:
     """Return reliability bins of equal width over the confidence, the probability of the predicted emotion.
 
-    Columns: low, high (bin edges; a bin holds low < confidence <= high), count, confidence (mean), accuracy; the last
-    two are NaN in an empty bin.
+    Columns: low, high (edges: low < confidence <= high), count, confidence (mean), accuracy. The last two are NaN in an
+    empty bin.
     """
     if bins < 1:
-        raise ValueError(f"bins = {bins}; wanted 1 or more")
+        raise ValueError(f"bins is {bins}; give at least 1")
     confidence = predictions[list(PROBABILITIES)].max(axis="columns")
     right = (predicted(predictions) == predictions["emotion"]).astype(float)
     edges = np.linspace(0, 1, bins + 1)
@@ -304,28 +278,28 @@ def calibration(predictions: pd.DataFrame, *, bins: int = 10) -> pd.DataFrame:
 
 
 def calibration_error(predictions: pd.DataFrame, *, bins: int = 10) -> float:
-    """Return the expected calibration error: mean gap between confidence and accuracy, bins weighted by count."""
+    """Return the expected calibration error: the gap between confidence and accuracy, averaged over all rows."""
     table = calibration(predictions, bins=bins)
     gap = (table["confidence"] - table["accuracy"]).abs().fillna(0)
     return float(np.average(gap, weights=table["count"]))
 
 
 def mcnemar(a: pd.DataFrame, b: pd.DataFrame, *, level: Literal["clip", "segment"] = "clip") -> dict[str, Any]:
-    """Compare two runs on the same rows by McNemar's test on the rows that only one of them gets right.
+    """Compare two runs by McNemar's test on the clips (or segments) that only one of them gets right.
 
     Parameters
     ----------
     a, b
-        Predictions of the two runs, in any order, of the same segments.
+        Predictions of the two runs for the same segments, in any order.
     level
-        "clip" averages each clip's segments first. "segment" treats them as independent, which they are not, so its
+        "clip" averages each clip's segments first. "segment" takes segments for independent, which they are not: its
         p-value is too small.
 
     Returns
     -------
     dict
-        n, both_right, only_a, only_b, both_wrong (counts), p_value, exact (bool: binomial test, used with fewer than 25
-        discordant pairs; else chi-squared with continuity correction).
+        n, both_right, only_a, only_b, both_wrong (counts), p_value, exact (bool: the exact binomial test, used for
+        fewer than 25 discordant pairs; otherwise chi-squared with continuity correction).
     """
     if level not in ("clip", "segment"):
         raise ValueError(f"unknown level {level!r}; choose from ['clip', 'segment']")
@@ -335,11 +309,11 @@ def mcnemar(a: pd.DataFrame, b: pd.DataFrame, *, level: Literal["clip", "segment
     odd = first.index.symmetric_difference(second.index)
     if len(odd):
         raise ValueError(
-            f"{len(odd)} segments stand in only one of the two tables, for example {odd[0]!r}; wanted the same "
-            "segments. Compare runs with the same split and seed."
+            f"{len(odd)} segments appear in only one of the two tables, for example {odd[0]!r}. "
+            "Compare runs with the same split and seed."
         )
     if (first["emotion"].astype(str) != second["emotion"].astype(str).reindex(first.index)).any():
-        raise ValueError("the two tables give some segments different true emotions; wanted the same labels.")
+        raise ValueError("some segments have different true emotions in the two tables. Compare runs on one data set.")
     if level == "clip":
         first, second = (clip_predictions(table).set_index("segment_id") for table in (a, b))
     second = second.reindex(first.index)
@@ -360,6 +334,11 @@ def mcnemar(a: pd.DataFrame, b: pd.DataFrame, *, level: Literal["clip", "segment
     }
 
 
+def _check_metric(metric: str) -> None:
+    if metric not in METRICS:
+        raise ValueError(f"unknown metric {metric!r}; choose from {list(METRICS)}")
+
+
 def _truth(predictions: pd.DataFrame) -> np.ndarray:
     check_predictions(predictions)
     return predictions["emotion"].astype(str).to_numpy(dtype=object)
@@ -376,27 +355,24 @@ def _index(name: str) -> pd.Index:
 def _draw(predictions: pd.DataFrame, *, groups: str, samples: int, seed: int) -> dict[str, np.ndarray]:
     """Return the metrics of every bootstrap sample: float (samples,), or (samples, 7) for "... of each"."""
     if groups not in predictions:
-        raise ValueError(f"no column {groups!r} to draw groups by; found {list(predictions.columns)}")
+        raise ValueError(f"no column {groups!r} to draw groups by; choose from {list(predictions.columns)}")
     if samples < 1:
-        raise ValueError(f"samples = {samples}; wanted 1 or more")
+        raise ValueError(f"samples is {samples}; give at least 1")
     truth, choice = _truth(predictions), predicted(predictions).to_numpy()
-    group, names = pd.factorize(predictions[groups], sort=True)  # sorted: the order of rows must not matter
+    group, names = pd.factorize(predictions[groups], sort=True)  # sorted, so that the order of rows doesn't matter
     if len(names) < 2:
-        raise ValueError(
-            f"all rows belong to one {groups} ({names[0]!r}); wanted two or more. "
-            "An interval over people needs several people in the split."
-        )
+        raise ValueError(f"all rows belong to one {groups} ({names[0]!r}); an interval needs at least two in the split")
     true, guess = (pd.Index(EMOTIONS).get_indexer(pd.Index(words)) for words in (truth, choice))
-    counts = np.zeros((len(names), len(EMOTIONS), len(EMOTIONS)))  # a confusion matrix for each group
+    counts = np.zeros((len(names), len(EMOTIONS), len(EMOTIONS)))  # one confusion matrix per group
     np.add.at(counts, (group, true, guess), 1)
     times = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=samples)
     return _metrics(np.tensordot(times, counts, axes=1))
 
 
 def _metrics(counts: np.ndarray) -> dict[str, np.ndarray]:
-    """Return metrics of stacked confusion matrices (S, 7, 7); scikit-learn's have no stacked form.
+    """Return metrics of stacked confusion matrices (S, 7, 7), for which scikit-learn would need a loop.
 
-    A test holds them equal to `summary` and `per_class`.
+    A test compares them with `summary` and `per_class`.
     """
     hits = np.diagonal(counts, axis1=1, axis2=2)
     support, chosen = counts.sum(axis=2), counts.sum(axis=1)
@@ -413,7 +389,7 @@ def _metrics(counts: np.ndarray) -> dict[str, np.ndarray]:
 
 def _interval(values: np.ndarray, level: float) -> tuple[float, float]:
     if not 0 < level < 1:
-        raise ValueError(f"level = {level}; wanted a share between 0 and 1, such as 0.95")
+        raise ValueError(f"level is {level}; give a share between 0 and 1, such as 0.95")
     known = values[~np.isnan(values)]
     if not known.size:
         return float("nan"), float("nan")

@@ -1,16 +1,20 @@
-"""The seven classes, the table that maps every corpus's words onto them (paper, section III.B), and the clip table."""
+"""The seven classes, their names in the corpora (paper, section III.B), and the columns of the clip table."""
 
 CLIP_COLUMNS = ["clip_id", "corpus", "subject", "emotion", "source_label", "path", "condition", "split_group", "note"]
-"""The clip table, one row per clip, which every corpus reader of `corpora/` returns."""
+"""The clip table, one row per clip; every corpus reader in `corpora/` returns one.
+
+source_label is the corpus's own word for the emotion; condition is "plain" or "mask"; clips of one
+split_group (a person, or a session of several) are never on two sides of a speaker-independent split.
+"""
 
 EXCLUDED_COLUMNS = ["corpus", "clip_id", "path", "source_label", "reason"]
-"""The table of clips that can't be used, and why."""
+"""The table of clips that can't be used, with the reason."""
 
 EMOTIONS = ("neutral", "anger", "contempt", "surprise", "fear", "happy", "sad")
-"""The paper's classes in the order of its plots; "contempt" holds contempt and disgust."""
+"""The paper's classes in the order of its plots; "contempt" includes disgust."""
 
 PROBABILITIES = tuple(f"p_{emotion}" for emotion in EMOTIONS)
-"""Columns of a predictions table: the probability of each class, in the order of EMOTIONS."""
+"""The columns of a predictions table with each class's probability, in the order of EMOTIONS."""
 
 CHANCE = 1 / len(EMOTIONS)
 """Accuracy of a uniform guess over the seven classes."""
@@ -28,42 +32,42 @@ LABEL_TO_EMOTION = {
     "happiness": "happy",
     "happy": "happy",
     "joy": "happy",
-    "amusement": "happy",  # Belfast's word for what a comic film or task brought about: smiles and laughter
-    "excited": "happy",  # IEMOCAP's; nearly all published results on it count excitement as happiness
+    "amusement": "happy",  # Belfast's word for the response to a comic film or task: smiles and laughter
+    "excited": "happy",  # IEMOCAP's; nearly all published results on it count it as happiness
     "sadness": "sad",
     "sad": "sad",
 }
-"""Source word (lower case) -> class. The paper merges "following BAUM-2", contempt and disgust together."""
+"""A corpus's word (lower case) -> class. The paper merges contempt and disgust, "following BAUM-2"."""
 
 UNMAPPED_LABELS = (
-    # BAUM-1's mental states: the paper does not say what became of them
+    # BAUM-1's mental states: the paper does not say what it did with them
     "boredom",
     "bothered",
     "concentrating",
     "interest",
     "thinking",
     "unsure",
-    "calm",  # RAVDESS acts it beside neutral, as a second and mildly pleasant baseline: neither neutral nor happy
-    "frustration",  # IEMOCAP and Belfast; raters tell it from anger, and none of the seven classes is near otherwise
+    "calm",  # RAVDESS: a second, mildly pleasant baseline besides neutral, so neither neutral nor happy
+    "frustration",  # IEMOCAP and Belfast: raters distinguish it from anger, and no other class is close
     "frustrated",
     "other",  # IEMOCAP: an emotion outside its list
     "no agreement",  # IEMOCAP's xxx: no label had a majority
 )
-"""Words of the corpora that are none of the seven classes: clips with them are listed as excluded."""
+"""The corpora's words that are none of the seven classes; their clips are listed as excluded."""
 
 
 def emotion_of(label: str) -> str | None:
-    """Return the class of a corpus's own label word, or None for a known word outside the seven classes.
+    """Return the class of a corpus's label, or None for a known label outside the seven classes.
 
     Parameters
     ----------
     label
-        The word as the corpus prints it; case and surrounding blanks do not matter.
+        The word in the corpus; case and surrounding blanks are ignored.
 
     Raises
     ------
     ValueError
-        The word is in neither table: a misspelling or a label nobody has decided on.
+        The word is in neither table: it is misspelt, or nobody has decided on its class yet.
     """
     word = label.strip().lower()
     if word in LABEL_TO_EMOTION:

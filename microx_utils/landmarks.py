@@ -1,11 +1,11 @@
-"""68 landmarks per frame: the table that every tracker fills in, OpenFace 2.2's CSV, and the tracker's choice.
+"""68 landmarks per frame: the table that every tracker returns, its CSV file, and the choice of the tracker.
 
-One row per video frame: `frame` (from 1), `face_id`, `timestamp` (s), `confidence` (0-1), `success` (0 or 1), then
-the 68 iBUG points as `x_0..x_67, y_0..y_67` in px of the frame (paper, section III.B). OpenFace's other columns (gaze,
-pose, 3-D points, action units) pass through. Two dialects exist: `a,b` and, from the Windows build, `a, b`.
+The table is that of OpenFace 2.2, one row per video frame: `frame` (from 1), `face_id`, `timestamp` (s), `confidence`
+(0-1), `success` (0 or 1), then the 68 iBUG points as `x_0..x_67, y_0..y_67` in px of the frame (paper, section III.B).
+OpenFace's other columns (gaze, pose, 3-D points, action units) are kept.
 
-A frame without a face keeps its row, with success 0: zeros if no face was seen yet, else the last points seen.
-Dropping such rows would shift every later frame in time, so a table with gaps is refused.
+A frame without a face has a row too, with success 0 and the last points seen (zeros before the first face). Without
+these rows all later frames would be shifted in time, so a table with gaps is refused.
 """
 
 import importlib
@@ -36,28 +36,27 @@ TRACKERS = {
     "openface": "microx_utils.trackers.openface",  # the paper's
     "dlib": "microx_utils.trackers.dlib",  # an optional extra
 }
-"""The programs that find landmarks, and the module of each, a `Tracker`; imported only when it is used."""
+"""Name of each tracker -> its module, a `Tracker`, which is imported when it is first used."""
 
 TRACKER_VARIABLE = "MICROX_LANDMARKS"
-"""The environment variable that names the tracker, for the command line, notebooks and their kernels alike."""
+"""The environment variable that names the tracker, for the command line, notebooks and their kernels."""
 
 _RERUN = "Run the landmark step on the clip again."
-_RESAVED = "Give the file as OpenFace wrote it; a spreadsheet may have saved it in another form."
-_NOT_OPENFACE = "Give OpenFace's FeatureExtraction output (flags -2Dfp -pose -aus -gaze), one CSV per clip."
-_MISSING_FRAMES = 2  # a CSV may have this many rows fewer than its video has frames: decoders differ at the end
+_RESAVED = "Use the file as OpenFace wrote it; a spreadsheet may have saved it in another format."
+_NOT_OPENFACE = "Use the output of OpenFace's FeatureExtraction (flags -2Dfp -pose -aus -gaze), one CSV per clip."
+_MISSING_FRAMES = 2  # how many rows a CSV may lack of its video's frames: decoders differ at the end
 
 
 def read_openface_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Return the table in an OpenFace CSV of either dialect, checked.
+    """Return the checked table of an OpenFace CSV, with `a,b` or (the Windows build's) `a, b` between its values.
 
-    Column names are stripped. `frame`, `face_id` and `success` are int64, the other required columns float64;
-    extra columns keep the type that pandas gives them.
+    `frame`, `face_id` and `success` are int64, the other required columns float64; extra columns keep pandas's dtype.
 
     Raises
     ------
     DataError
-        Missing or empty file, not a CSV, a required column missing, a row cut short or not numeric, a value out
-        of range, frame numbers that don't rise by one.
+        The file is missing, empty or no CSV, lacks a required column, has a row that is cut short or not numeric, a
+        value out of range, or frame numbers that don't increase by one.
     """
     path = Path(path)
     if not path.is_file():
@@ -65,7 +64,7 @@ def read_openface_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     with path.open("rb") as file:
         header = file.readline(100_000)
     if header.count(b";") > header.count(b","):
-        raise DataError(path, "has semicolons between its values, not commas", _RESAVED)
+        raise DataError(path, "has semicolons between its values instead of commas", _RESAVED)
     try:
         table = pd.read_csv(path, skipinitialspace=True)
     except pd.errors.EmptyDataError:
@@ -81,9 +80,9 @@ def read_openface_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def read_finished_csv(path: str | os.PathLike[str], frames: int) -> pd.DataFrame:
-    """Return the table in an OpenFace CSV that must cover a video of `frames` frames; up to two may be missing.
+    """Return the table of an OpenFace CSV of a video with `frames` frames; the last two rows may be missing.
 
-    Raises DataError for what `read_openface_csv` refuses, for a last row that is cut, and for missing rows.
+    Raises DataError for what `read_openface_csv` refuses, for a last row that is cut short, and for missing rows.
     """
     table = read_openface_csv(path)
     content = Path(path).read_bytes()
@@ -96,10 +95,9 @@ def read_finished_csv(path: str | os.PathLike[str], frames: int) -> pd.DataFrame
 
 
 def write_openface_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
-    """Write a table in the plain dialect, required columns first; the file appears only when it is complete.
+    """Write a table, required columns first, in full precision; the file appears only when it is complete.
 
-    Numbers are written in full, so `read_openface_csv` returns equal values. Raises DataError for a table
-    that `read_openface_csv` would refuse.
+    Raises DataError for a table that `read_openface_csv` would refuse.
     """
     table = check_landmarks(table, path)
     extra = [column for column in table.columns if column not in REQUIRED_COLUMNS]
@@ -108,7 +106,7 @@ def write_openface_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> Non
 
 
 def check_landmarks(table: pd.DataFrame, path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Return the table with the required dtypes, or raise DataError (which names `path`) for what is wrong."""
+    """Return the table with the required dtypes, or raise DataError, which names `path` and what is wrong."""
     missing = [column for column in REQUIRED_COLUMNS if column not in table.columns]
     if missing:
         names = ", ".join(missing[:4]) + (f" and {len(missing) - 4} more" if len(missing) > 4 else "")
@@ -139,8 +137,8 @@ def _value_problem(table: pd.DataFrame) -> str:
     frame, face, time, confidence, success = numbers[:, : len(HEAD_COLUMNS)].T
     if (np.diff(frame) != 1).any() or (frame % 1).any():
         if (face != face[0]).any():
-            return "holds several faces (face_id), expected one: FeatureExtraction's output, not FaceLandmarkVidMulti's"
-        return "has frame numbers that don't rise by one: rows are missing, doubled or out of order"
+            return "holds several faces (face_id); it has to be FeatureExtraction's output, not FaceLandmarkVidMulti's"
+        return "has frame numbers that don't rise by one: rows are missing, repeated or out of order"
     for name, values, good, rule in (
         ("face_id", face, face % 1 == 0, "whole numbers"),
         ("timestamp", time, time >= 0, "0 or more"),
@@ -158,21 +156,21 @@ def landmark_array(table: pd.DataFrame) -> np.ndarray:
 
 
 def success_array(table: pd.DataFrame) -> np.ndarray:
-    """Return bool (T,): whether the face was found in each frame."""
+    """Return bool (T,): whether a face was found in each frame."""
     return table["success"].to_numpy() == 1
 
 
 def action_units(table: pd.DataFrame) -> pd.DataFrame:
-    """Return OpenFace's action-unit intensities (`AU01_r` ..., 0-5), a table without columns if there are none."""
+    """Return OpenFace's action-unit intensities (`AU01_r` ..., 0-5); the other trackers' tables have none."""
     return table.filter(regex=r"^AU\d\d_r$")
 
 
 class Tracker(Protocol):
-    """What a module of `trackers/` offers: one program that finds landmarks in whole clips."""
+    """The functions of a tracker's module in `trackers/`; `get_tracker` returns the module itself."""
 
     @staticmethod
     def version() -> list[Any]:
-        """Return everything that decides its landmarks besides the video; part of cache keys."""
+        """Return everything besides the video that decides the landmarks; part of cache keys."""
 
     @staticmethod
     def problem() -> str:
@@ -182,19 +180,22 @@ class Tracker(Protocol):
     def find_landmarks(
         path: str | os.PathLike[str], frames: Iterator[tuple[float, np.ndarray]], folder: Path
     ) -> pd.DataFrame:
-        """Return a clip's landmarks at 30 fps; `frames` are its frames, `folder` is for temporary files."""
+        """Return the landmarks of one clip at 30 fps, as `track_frames`.
+
+        `frames` are the clip's frames as `video.iter_frames` yields them; `folder` is a place for temporary files.
+        """
 
     @staticmethod
     def problems_ahead(
         clips: list[str], *, jobs: int | None = None, cache: str | os.PathLike[str] | None = None
     ) -> list[str]:
-        """Do what is faster for many clips at once; return each clip's problem, "" for those without one so far."""
+        """Do for many clips at once what would be slow clip by clip, and return each clip's problem so far, or ""."""
 
 
 def chosen_tracker(name: str | None = None) -> str:
-    """Return the name of the tracker to use: `name`, else the environment's choice, else "mesh".
+    """Return the name of the tracker to use: `name`, else that of MICROX_LANDMARKS, else "mesh".
 
-    Raises ValueError, with the choices, for a name that is not in TRACKERS.
+    Raises ValueError for a name that is not in TRACKERS.
     """
     where = "" if name else f"{TRACKER_VARIABLE}: "
     name = name or os.environ.get(TRACKER_VARIABLE) or "mesh"
@@ -210,9 +211,9 @@ def get_tracker(name: str | None = None) -> Tracker:
 
 @dataclass(frozen=True)
 class TrackedFace:
-    """What is known about one frame: points float64 (68, 2) in px, success, confidence 0-1.
+    """The landmarks of one frame: points float64 (68, 2) in px, success, confidence 0-1.
 
-    Without success the confidence is 0 and the points are the last ones seen, or zeros before the first.
+    Without success the confidence is 0 and the points are the last ones seen (zeros before the first face).
     """
 
     points: np.ndarray
@@ -221,7 +222,7 @@ class TrackedFace:
 
 
 class FrameTracker(Protocol):
-    """What `track_frames` needs: it is reset before a clip, then shown its frames in order, uint8 (H, W, 3) RGB."""
+    """A tracker that is reset before a clip and then called with its frames in order, uint8 (H, W, 3) RGB."""
 
     def reset(self) -> None: ...
 
@@ -229,21 +230,19 @@ class FrameTracker(Protocol):
 
 
 def track_frames(frames: Iterable[tuple[float, np.ndarray]], tracker: FrameTracker) -> pd.DataFrame:
-    """Return landmarks for frames in order, in OpenFace's columns: always one row per frame.
+    """Return the landmarks of a clip's frames, always one row per frame.
 
     Parameters
     ----------
     frames
         Pairs `(time_s, frame)` as `video.iter_frames` yields them; frame is uint8 (H, W, 3), RGB.
     tracker
-        For instance `trackers.mesh.MeshTracker()`; it is reset first.
+        For example `trackers.mesh.MeshTracker()`.
 
     Returns
     -------
     DataFrame
-        `frame` from 1, `face_id` 0, `timestamp` in s, `confidence` 0-1, `success` 0 or 1, `x_0` .. `y_67` in px,
-        rounded to 0.01 px. Without a face success and confidence are 0, and the points are the last ones seen
-        (zeros before the first), as in OpenFace.
+        REQUIRED_COLUMNS; the points are rounded to 0.01 px.
     """
     tracker.reset()
     head, points = [], []
@@ -257,12 +256,12 @@ def track_frames(frames: Iterable[tuple[float, np.ndarray]], tracker: FrameTrack
 
 
 def tracker_key(name: str) -> dict[str, Any]:
-    """Return all that decides a clip's landmarks besides its video; part of the key of whatever is made of them."""
+    """Return everything besides the video that decides its landmarks, for cache keys of what is made from them."""
     return {"tracker": name, "version": get_tracker(name).version(), "fps": FPS}
 
 
 def kept_table(path: str | os.PathLike[str], tracker: str, cache: str | os.PathLike[str] | None = None) -> Path:
-    """Return where a clip's landmarks by a tracker are kept, whether the file exists yet or not."""
+    """Return the path of a clip's cached landmarks, whether the file exists or not."""
     key = content_key(video=video_key(path), **tracker_key(tracker))
     return Path(paths.PROCESSED if cache is None else cache) / "landmarks" / tracker / f"{key}.csv"
 
@@ -270,13 +269,13 @@ def kept_table(path: str | os.PathLike[str], tracker: str, cache: str | os.PathL
 def kept_keys(
     clips: Iterable[str | os.PathLike[str]], tracker: str, *, cache: str | os.PathLike[str] | None = None
 ) -> list[str]:
-    """Return a hash of each clip's kept table by a tracker, "" where none is kept yet."""
+    """Return a hash of each clip's cached landmarks, "" for a clip that has none yet or can't be read."""
     keys = []
     for path in clips:
         try:
             kept = kept_table(path, tracker, cache)
             keys.append(file_key(kept) if kept.is_file() else "")
-        except DataError:  # the video itself can't be read
+        except DataError:
             keys.append("")
     return keys
 
@@ -284,36 +283,36 @@ def kept_keys(
 def clip_landmarks(
     path: str | os.PathLike[str], *, tracker: str | None = None, cache: str | os.PathLike[str] | None = None
 ) -> pd.DataFrame:
-    """Return a video's landmarks at 30 fps, computed once and kept as an OpenFace CSV.
+    """Return a video's landmarks at 30 fps; they are computed once and cached as an OpenFace CSV.
 
-    The file is `landmarks/<tracker>/<key>.csv`; the key is made of the video's bytes and the tracker's version, so a
-    changed video is tracked again and a renamed one is not. The file appears only when it is complete; one that was
-    damaged afterwards is made again, with a warning.
+    The file is `landmarks/<tracker>/<key>.csv`. The key depends on the video's bytes and the tracker's version, so a
+    changed video is tracked again and a renamed one is not. A damaged file is replaced, with a warning.
 
     Parameters
     ----------
     path
         The video.
     tracker
-        One of TRACKERS; None is `chosen_tracker`'s choice.
+        One of TRACKERS; None is the choice of `chosen_tracker`.
     cache
-        Folder to keep tables in, in place of data/processed.
+        Folder of the cache, data/processed by default.
 
     Returns
     -------
     DataFrame
-        As `track_frames`; OpenFace adds its other columns (gaze, pose, 3-D points, action units).
+        REQUIRED_COLUMNS, one row per frame, and OpenFace's other columns. In a video without a face every row has
+        success 0.
 
     Raises
     ------
     DataError
-        The video is missing, empty, cut short or damaged. (A video without a face is none of these: every row
-        then has success 0.) Or the tracker isn't installed and no table is kept, or OpenFace fails for this video.
+        The video is missing, empty, cut short or damaged; the tracker isn't installed and the landmarks aren't cached;
+        or OpenFace fails for this video.
     ValueError
         Unknown tracker.
     """
     tracker = chosen_tracker(tracker)
-    frames = iter_frames(path, fps=FPS)  # first, so that a file that can't be read is named by what is wrong with it
+    frames = iter_frames(path, fps=FPS)  # first, so that the error for an unreadable file is that of the video
     kept = kept_table(path, tracker, cache)
     if kept.is_file():
         try:

@@ -227,9 +227,9 @@ def test_bad_tables_are_refused_with_a_remedy(change, message):
         ({"metric": "auc"}, "unknown metric 'auc'; choose from"),
         ({"metric": "recall", "emotion": "joy"}, "unknown emotion 'joy'"),
         ({"metric": "accuracy", "emotion": "sad"}, "not defined for one emotion"),
-        ({"level": 95}, "wanted a share between 0 and 1"),
+        ({"level": 95}, "give a share between 0 and 1"),
         ({"groups": "person"}, "no column 'person'"),
-        ({"samples": 0}, "wanted 1 or more"),
+        ({"samples": 0}, "samples is 0; give at least 1"),
     ],
 )
 def test_bad_bootstrap_options(options, message):
@@ -238,12 +238,12 @@ def test_bad_bootstrap_options(options, message):
 
 
 def test_one_subject_has_no_interval():
-    with pytest.raises(ValueError, match=r"one subject \('s0'\); wanted two or more"):
+    with pytest.raises(ValueError, match=r"one subject \('s0'\); an interval needs at least two"):
         evaluation.bootstrap_interval(SMALL.assign(subject="s0"))
 
 
 def test_mcnemar_needs_the_same_segments():
-    with pytest.raises(ValueError, match="only one of the two tables"):
+    with pytest.raises(ValueError, match="1 segments appear in only one of the two tables"):
         evaluation.mcnemar(SMALL, SMALL.iloc[1:])
 
 
@@ -309,7 +309,7 @@ def test_paired_difference_turns_round_and_does_not_mind_the_order_of_rows():
 
 
 def test_paired_difference_needs_the_same_people():
-    with pytest.raises(ValueError, match="stand in only one of the two tables"):
+    with pytest.raises(ValueError, match="appear in only one of the two tables"):
         evaluation.paired_difference(SMALL, SMALL[SMALL["subject"] != "s0"])
     with pytest.raises(ValueError, match="unknown metric"):
         evaluation.paired_difference(SMALL, SMALL, "kappa")
