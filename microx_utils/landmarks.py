@@ -44,7 +44,6 @@ TRACKER_VARIABLE = "MICROX_LANDMARKS"
 _RERUN = "Run the landmark step on the clip again."
 _RESAVED = "Use the file as OpenFace wrote it; a spreadsheet may have saved it in another format."
 _NOT_OPENFACE = "Use the output of OpenFace's FeatureExtraction (flags -2Dfp -pose -aus -gaze), one CSV per clip."
-_MISSING_FRAMES = 2  # how many rows a CSV may lack of its video's frames: decoders differ at the end
 
 
 def read_openface_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
@@ -77,21 +76,6 @@ def read_openface_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
         raise DataError(path, "has rows with more values than the header has names", _RERUN)
     table.columns = table.columns.str.strip()
     return check_landmarks(table, path)
-
-
-def read_finished_csv(path: str | os.PathLike[str], frames: int) -> pd.DataFrame:
-    """Return the table of an OpenFace CSV of a video with `frames` frames; the last two rows may be missing.
-
-    Raises DataError for what `read_openface_csv` refuses, for a last row that is cut short, and for missing rows.
-    """
-    table = read_openface_csv(path)
-    content = Path(path).read_bytes()
-    first, last = content[: content.find(b"\n")], content.rstrip(b"\r\n").rpartition(b"\n")[2]
-    if not content.endswith(b"\n") or first.count(b",") != last.count(b","):
-        raise DataError(path, f"is cut short in row {len(table)}", _RERUN)
-    if len(table) < frames - _MISSING_FRAMES:
-        raise DataError(path, f"has {len(table)} rows, and the video {frames} frames", _RERUN)
-    return table
 
 
 def write_openface_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:

@@ -15,7 +15,6 @@ from microx_utils.landmarks import (
     Y_COLUMNS,
     action_units,
     landmark_array,
-    read_finished_csv,
     read_openface_csv,
     success_array,
     write_openface_csv,
@@ -163,25 +162,6 @@ def test_a_cut_file_is_never_read_as_longer_than_it_is(
         return
     assert len(table) == content.decode().rstrip("\n").count("\n")
     assert not table[list(REQUIRED_COLUMNS)].isna().any(axis=None)
-
-
-def test_a_finished_csv_covers_its_video(openface_data: Path, tmp_path: Path) -> None:
-    """Cut in its last columns, which nobody requires, a row is cut all the same."""
-    text = (openface_data / "happy.csv").read_text()
-    path = tmp_path / "clip.csv"
-    for frames, cut in [(60, ""), (62, ""), (63, "has 60 rows, and the video 63 frames")]:
-        path.write_text(text)
-        if cut:
-            with pytest.raises(DataError, match=cut):
-                read_finished_csv(path, frames)
-        else:
-            assert len(read_finished_csv(path, frames)) == 60
-    for lost in (1, 2, 40):
-        path.write_text(text[:-lost])
-        with pytest.raises(DataError, match="is cut short in row 60"):
-            read_finished_csv(path, 60)
-    path.write_bytes(text.replace("\n", "\r\n").encode())  # as Windows writes it
-    assert len(read_finished_csv(path, 60)) == 60
 
 
 def test_writing_refuses_a_bad_table_and_leaves_nothing(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from microx_utils.landmarks import REQUIRED_COLUMNS, kept_table, read_finished_csv, write_openface_csv
+from microx_utils.landmarks import REQUIRED_COLUMNS, kept_table, read_openface_csv, write_openface_csv
 from microx_utils.support.errors import DataError, problem_of
 from microx_utils.trackers.openface_program import HOW_TO_GET, Program, find_program, start
 from microx_utils.video import FPS, iter_frames, probe_video, split_path, stored_frames, write_video
@@ -26,6 +26,7 @@ VERSION = 2
 """Raise the number when a change moves landmarks: cached tables of older versions are then not used."""
 
 _BROKEN_AFTER = 3  # clips that fail alone, each with the exit code of a broken program
+_MISSING_ROWS = 2  # a CSV may be this much shorter than its video: decoders differ in the last frames
 _TIMEOUT, _TIMEOUT_PER_FRAME = 60.0, 0.5  # s; OpenFace takes some seconds to start, and 0.03 s per frame
 _CRF = 12  # of the video that is made of a part of another: finer than the eye sees
 
@@ -192,6 +193,22 @@ class _Run:
                 remedy = "Start the program by hand: it has to load its models and to read a video."
                 raise DataError(str(self.program), f"OpenFace fails for every clip: it {ended}", remedy)
         return problems
+
+
+def read_finished_csv(path: str | os.PathLike[str], frames: int) -> pd.DataFrame:
+    """Return the table of an OpenFace CSV of a video with `frames` frames; the last two rows may be missing.
+
+    Raises DataError for what `read_openface_csv` refuses, for a last row that is cut short, and for missing rows.
+    """
+    table = read_openface_csv(path)
+    content = Path(path).read_bytes()
+    first, last = content[: content.find(b"\n")], content.rstrip(b"\r\n").rpartition(b"\n")[2]
+    if not content.endswith(b"\n") or first.count(b",") != last.count(b","):
+        raise DataError(path, f"is cut short in row {len(table)}", "Run OpenFace on the clip again.")
+    if len(table) < frames - _MISSING_ROWS:
+        problem = f"has {len(table)} rows, and the video {frames} frames"
+        raise DataError(path, problem, "Run OpenFace on the clip again.")
+    return table
 
 
 def _readable(video: str, part: Path) -> _Clip:

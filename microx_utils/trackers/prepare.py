@@ -14,7 +14,6 @@ from microx_utils.landmarks import (
     get_tracker,
     kept_table,
     landmark_array,
-    read_finished_csv,
     read_openface_csv,
     success_array,
     write_openface_csv,
@@ -186,7 +185,7 @@ def _import_one(csv: str, video: str, cache: str | os.PathLike[str] | None) -> s
         frames = info.frames
         if split_path(video)[1] is not None and abs(len(read_openface_csv(csv)) - frames) > _SPARE_ROWS:
             rows, frames = np.arange(len(rows)), len(rows)  # the part may have been exported at 30 fps
-        table = read_finished_csv(csv, frames)
+        table = openface.read_finished_csv(csv, frames)
         if len(table) > frames + _SPARE_ROWS:
             return (
                 f"has {len(table)} rows, and the video {frames} frames: it is of another video, or of another version"

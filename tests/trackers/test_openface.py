@@ -541,3 +541,22 @@ def test_commands(
     write_program(tmp_path / "bin" / "FeatureExtraction")
     assert cli.main(["landmarks", "run", "--landmarks", "openface", "--jobs", "1"]) == 0
     assert "landmarks by openface for 5 of 5 clips" in capsys.readouterr().out
+
+
+def test_a_finished_csv_covers_its_video(openface_data: Path, tmp_path: Path) -> None:
+    """Cut in its last columns, which nobody requires, a row is cut all the same."""
+    text = (openface_data / "happy.csv").read_text()
+    path = tmp_path / "clip.csv"
+    for frames, cut in [(60, ""), (62, ""), (63, "has 60 rows, and the video 63 frames")]:
+        path.write_text(text)
+        if cut:
+            with pytest.raises(DataError, match=cut):
+                openface.read_finished_csv(path, frames)
+        else:
+            assert len(openface.read_finished_csv(path, frames)) == 60
+    for lost in (1, 2, 40):
+        path.write_text(text[:-lost])
+        with pytest.raises(DataError, match="is cut short in row 60"):
+            openface.read_finished_csv(path, 60)
+    path.write_bytes(text.replace("\n", "\r\n").encode())  # as Windows writes it
+    assert len(openface.read_finished_csv(path, 60)) == 60
