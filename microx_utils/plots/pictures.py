@@ -302,9 +302,6 @@ def draw_images(
     return figure
 
 
-draw_contact_sheet = draw_images
-
-
 def _face_square(points: np.ndarray, shape: tuple[int, ...]) -> tuple[float, float, float]:
     """Return left, top and side of a square round the face, moved into the frame where it fits."""
     low, high = points.min(axis=0), points.max(axis=0)

@@ -365,6 +365,3 @@ def draw_differences(differences: pd.DataFrame, *, groups: Sequence[str] = ("",)
     ax = draw_intervals(points, "difference", groups=groups, form="", reference=("none", 0), **look)
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:+g}" if value else "0")
     return ax
-
-
-draw_accuracies = draw_intervals  # the former name, until no notebook uses it

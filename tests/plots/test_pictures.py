@@ -85,8 +85,8 @@ def test_crops_grid_puts_components_in_rows_and_frames_in_columns(rng):
 
 def test_contact_sheet(clip):
     images = list(clip[0][:5])
-    figure = pictures.draw_contact_sheet(images, list("abcde"), columns=3, emotions=EMOTIONS[:5], title="Five frames")
+    figure = pictures.draw_images(images, list("abcde"), columns=3, emotions=EMOTIONS[:5], title="Five frames")
     check_text(drawn(figure))
     assert sum(bool(ax.images) for ax in figure.axes) == 5
     with pytest.raises(ValueError, match="no images"):
-        pictures.draw_contact_sheet([])
+        pictures.draw_images([])
