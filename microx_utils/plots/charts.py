@@ -153,7 +153,7 @@ def draw_intervals(
     form
         How numbers are written, on a scale from 0 to 1 if in per cent; "" writes none.
     reference
-        Name and place of a vertical line, dotted unless at zero.
+        Name and place of a vertical line; at zero the values are differences, and the axis shows their signs.
     """
     mark = table["group"] if "group" in table else pd.Series(groups[0], index=table.index)
     if table.empty or not set(mark) <= set(groups):
@@ -185,6 +185,7 @@ def draw_intervals(
         draw_chance(ax, *reference, across=False, named=not legend)
     elif reference:
         ax.axvline(0, color=INK, linewidth=0.9)
+        ax.xaxis.set_major_formatter(lambda difference, _: f"{difference:+g}" if difference else "0")
     if "%" in form:
         ax.set_xlim(0, 1.06)
         write_percent(ax.xaxis)

@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from microx_utils.labels import EMOTIONS
-from microx_utils.plots.charts import draw_heatmap, draw_intervals
+from microx_utils.plots.charts import draw_heatmap
 from microx_utils.plots.style import (
     EMOTION_COLOURS,
     HELD_OUT_COLOUR,
@@ -346,22 +346,4 @@ def draw_subject_accuracy(
     ax.grid(axis="y")
     legend_above(ax)
     write_head(ax, "Accuracy of each test subject", caption, blank_lines=1)
-    return ax
-
-
-def draw_differences(differences: pd.DataFrame, *, groups: Sequence[str] = ("",), **look: Any) -> Axes:
-    """Draw one row per difference: a dot with its interval, and a line at zero.
-
-    Parameters
-    ----------
-    differences
-        Indexed by the rows' labels, with difference, low, high (fractions; drawn in percentage points) and, if there
-        are `groups`, group.
-    groups, look
-        As of `charts.draw_intervals`.
-    """
-    points = differences.assign(**{name: 100 * differences[name] for name in ("difference", "low", "high")})
-    look = {"xlabel": "difference, percentage points", "title": "Differences"} | look
-    ax = draw_intervals(points, "difference", groups=groups, form="", reference=("none", 0), **look)
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:+g}" if value else "0")
     return ax

@@ -158,3 +158,18 @@ def test_charts_draw_into_given_axes():
     assert charts.draw_intervals(table, "value", ax=left, title="left", caption="n = 2") is left
     assert charts.draw_bars(table["value"], ax=right, title="right") is right
     check_text(drawn(figure))
+
+
+@pytest.mark.parametrize("count", [2, 21])
+def test_differences_have_signs_and_a_line_at_zero(count):
+    middle = np.random.default_rng(1).normal(0, 5, count)
+    table = pd.DataFrame({"difference": middle, "low": middle - 4, "high": middle + 3})
+    table["group"] = ["named", *["other"] * (count - 1)]
+    groups = ("named", "other")
+    ax = charts.draw_intervals(table, "difference", groups=groups, form="", reference=("no difference", 0), **HEAD)
+    check_text(drawn(ax))
+    points = {line.get_label(): line.get_xdata() for line in ax.lines}
+    assert points["named"] == pytest.approx(middle[:1])
+    assert points["other"] == pytest.approx(middle[1:])
+    assert any(text.startswith("+") for text in texts(figure_of(ax)))
+    assert [line.get_xdata() for line in ax.lines][-1] == [0, 0]

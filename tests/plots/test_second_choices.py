@@ -1,4 +1,4 @@
-"""Second choices and differences: every segment once, shares and excess, points with their intervals."""
+"""Charts of second choices show every segment once, and shares beside what was expected."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -67,24 +67,3 @@ def test_second_choice_matrix_shows_shares_and_excess(choices):
     assert written[0][place] == f"{share:.0f}"
     assert written[1][place] == f"{share - 100 / 6:+.0f}"
     assert (3.5, 3.5) not in written[0], "the first choice can't be the second"
-
-
-@pytest.mark.parametrize("count", [2, 21])
-def test_differences_are_drawn_in_points(count):
-    rng = np.random.default_rng(1)
-    middle = rng.normal(0, 0.05, count)
-    table = pd.DataFrame(
-        {
-            "difference": middle,
-            "low": middle - 0.04,
-            "high": middle + 0.03,
-            "group": ["named", *["other"] * (count - 1)],
-        },
-        index=[f"pair {k}" for k in range(count)],
-    )
-    ax = results.draw_differences(table, groups=("named", "other"), caption=CAPTION)
-    check_text(drawn(ax))
-    points = {line.get_label(): line.get_xdata() for line in ax.lines}
-    assert points["named"] == pytest.approx(100 * middle[:1])
-    assert points["other"] == pytest.approx(100 * middle[1:])
-    assert ax.get_yticklabels()[0].get_text() == "pair 0"
