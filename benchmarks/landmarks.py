@@ -1,8 +1,8 @@
-"""How fast landmarks and crops are on one core, each number beside its peer in the same run.
+"""Speed of landmarks and crops on one core, with every comparison measured in the same run.
 
     python benchmarks/landmarks.py [VIDEO] [--repeats 5]
 
-Times are processor time, so a busy machine stretches them less; the best of the repeats counts.
+Times are processor time, which a busy machine affects less; the best of the repeats counts.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""Preprocessing a corpus ten times the sample: memory, frames a second, and what a second process brings.
+"""Preprocessing of a corpus ten times the sample: memory, frames per second, and the gain of a second process.
 
     python benchmarks/preprocessing.py [--times 10] [--part 300] [--scheduler ADDRESS] [--folder FOLDER]
 
-The corpus is the sample's clips, copied with a few bytes added at the end of each file: other bytes, so that nothing
-comes from a cache, and the same pictures. First `--part` clips are preprocessed by one process and by one for each
-processor, for the ratio of the two; then all of them. Memory is the sum of this process and its children, each page
-counted once where the system tells (PSS). Run it with nothing else on the machine. It takes about 5 GB of disk and a
-quarter of an hour on two cores.
+The corpus is copies of the sample's clips with a few bytes added at the end of each file, so that the pictures are the
+same and nothing comes from a cache. First `--part` clips are preprocessed by one process and by one per core, for the
+ratio of the two; then all of them. Memory is the sum of this process and its children, with each shared page counted
+once if the system reports it (PSS). Run nothing else on the machine. It takes about 5 GB of disk and a quarter of an
+hour on two cores.
 """
 
 import argparse
@@ -46,7 +46,7 @@ class Memory(threading.Thread):
 
 
 def used_memory(process: psutil.Process) -> int:
-    """Bytes of one process: shared pages by share where the system tells, else resident ones."""
+    """Bytes of one process: proportional set size (PSS) if the system reports it, else resident set size."""
     try:
         info = process.memory_full_info()
     except psutil.AccessDenied:
@@ -57,7 +57,7 @@ def used_memory(process: psutil.Process) -> int:
 
 
 def copy_clips(clips: pd.DataFrame, times: int, folder: Path) -> pd.DataFrame:
-    """Copy every clip `times` times, each copy with other bytes behind the same pictures; return their clip table."""
+    """Copy every clip `times` times, with the same pictures and different bytes; return the copies' clip table."""
     tables = []
     for turn in range(times):
         table = clips.copy()
@@ -82,10 +82,10 @@ def measure(clips: pd.DataFrame, folder: Path, *, jobs: int | None) -> tuple[Cro
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--times", type=int, default=10, help="how many samples the corpus is large (default: 10)")
+    parser.add_argument("--times", type=int, default=10, help="size of the corpus in samples (default: 10)")
     parser.add_argument("--part", type=int, default=300, help="clips for the comparison of processes (default: 300)")
     parser.add_argument("--scheduler", help="a Dask cluster's address, for the whole corpus")
-    parser.add_argument("--folder", type=Path, help="where to put copies and caches (default: a temporary folder)")
+    parser.add_argument("--folder", type=Path, help="parent folder of copies and caches (default: the system's)")
     arguments = parser.parse_args()
     work = Path(tempfile.mkdtemp(prefix="microx-preprocessing-", dir=arguments.folder))
     try:
@@ -93,11 +93,11 @@ def main() -> None:
         clips = copy_clips(corpora.load_clips("sample")[0], arguments.times, work / "clips")
         part = clips.iloc[:: max(1, len(clips) // arguments.part)].head(arguments.part).reset_index(drop=True)
         rates = {}
-        for name, jobs in (("one process", 1), ("a process for each core", None)):
+        for name, jobs in (("one process", 1), ("one process per core", None)):
             store, seconds, _ = measure(part, work / name.replace(" ", "-"), jobs=jobs)
             rates[name] = len(store.crops) / seconds
             print(f"{name:24} {len(part):6,} clips {len(store.crops):9,} frames {rates[name]:7.0f} frames/s")
-        print(f"{'ratio':24} {rates['a process for each core'] / rates['one process']:.2f}")
+        print(f"{'ratio':24} {rates['one process per core'] / rates['one process']:.2f}")
         with cluster(arguments.scheduler):
             store, seconds, peak = measure(clips, work / "all", jobs=None)
         where = "on the cluster" if arguments.scheduler else "here"

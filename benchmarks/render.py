@@ -2,9 +2,9 @@
 
     python benchmarks/render.py [--frames 30] [--person 26]
 
-The baseline draws nothing but depth and triangle numbers, one triangle at a time in NumPy, without textures, light
-or hair; the renderer does all of it. Both run in turn on the same frames, at the sample's 342×192 (twice that
-inside). Processor time is shown beside the clock, because other programs disturb it less.
+The baseline draws only depth and triangle numbers, one triangle at a time in NumPy, without textures, light or hair;
+the renderer does all of it. Both run in turn on the same frames, at the sample's 342×192 (twice that internally).
+Processor time is shown as well as wall time, because other programs affect it less.
 """
 
 import argparse
@@ -48,7 +48,7 @@ def rasterize_plainly(xy, depth, triangles, height: int, width: int) -> np.ndarr
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--frames", type=int, default=30)
-    parser.add_argument("--person", type=int, default=26, help="26 has long hair, the slowest kind (default)")
+    parser.add_argument("--person", type=int, default=26, help="default: 26, who has long hair, the slowest kind")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     model = head_model()
@@ -74,7 +74,7 @@ def main() -> None:
                 drawn[name] += 1
         rates = {name: [drawn[name] / max(second, 1e-9) for second in seconds[name]] for name in seconds}
         for name, (clock, processor) in rates.items():
-            print(f"{scene:8s} {name:17s} {clock:6.1f} frames/s by the clock, {processor:6.1f} by processor time")
+            print(f"{scene:8s} {name:17s} {clock:6.1f} frames/s by wall time, {processor:6.1f} by processor time")
         print(f"{scene:8s} ratio by processor time: {rates['renderer'][1] / rates['NumPy rasteriser'][1]:.1f}")
 
 

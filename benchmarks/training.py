@@ -3,8 +3,8 @@
     python benchmarks/training.py [--rounds 5] [--batch 8]
 
 Both see the same five components, 32 px, ten frames; the published one keeps its 64 filters and its dense layer of
-256. Steps of the two alternate, so that whatever else the machine does falls on both. Seconds are processor
-time over all cores, which other programs disturb less than the clock; the median over rounds is shown.
+256. Steps of the two alternate, so that other work on the machine affects both. Seconds are processor time over all
+cores, which other programs affect less than wall time; the median over rounds is shown.
 """
 
 import argparse

@@ -6,7 +6,7 @@ folder name or an annotation sheet. Which data a run uses is one text, `data`:
     sample                             the rendered people in data/sample
     /data/baum                         a folder that holds BAUM-1 and/or BAUM-2 (and perhaps own)
     RAVDESS                            a corpus in data/raw under its own name
-    BAUM-1a=/data/a,BAUM-2=/data/b     corpora by name, wherever they lie, joined to one clip table
+    BAUM-1a=/data/a,BAUM-2=/data/b     corpora by name, in any folders, joined in one clip table
 """
 
 import difflib
@@ -41,11 +41,11 @@ CORPORA: dict[str, Corpus] = {corpus.name: corpus for corpus in (*baum.CORPORA, 
 """Every corpus that can be read, by name."""
 
 FOLDERS = {"BAUM-1a": "BAUM-1", "BAUM-1s": "BAUM-1", "BAUM-2": "BAUM-2", "own": "own"}
-"""Where the corpora lie that are read from one common folder."""
+"""Subfolders of the corpora that can be read from one common folder."""
 
 
 def data_sources(data: str | PathLike[str]) -> dict[str, Path]:
-    """Return the corpora that `data` means, and the folder of each; none of them opened yet.
+    """Return the corpora that `data` names, and the folder of each; nothing is opened yet.
 
     Raises
     ------
@@ -111,10 +111,10 @@ def _common_folder(root: Path) -> dict[str, Path]:
     if not root.is_dir():
         problem = "no such data folder" if not root.exists() else "a file, not a data folder"
         raw = paths.DATA / "raw"
-        there = sorted(str(child) for child in raw.iterdir() if child.is_dir()) if raw.is_dir() else []
+        present = sorted(str(child) for child in raw.iterdir() if child.is_dir()) if raw.is_dir() else []
         remedy = (
             f'{_meant(str(root))}Choose "sample", a corpus by NAME=FOLDER ({", ".join(CORPORA)}), or a folder that '
-            f"holds BAUM-1 or BAUM-2; data/raw holds {there or 'nothing yet'} (see data/README.md). {layout}"
+            f"holds BAUM-1 or BAUM-2; data/raw holds {present or 'nothing yet'} (see data/README.md). {layout}"
         )
         if root == paths.SAMPLE:
             remedy = 'Run "microx data render" to make the sample.'
@@ -128,7 +128,7 @@ def _common_folder(root: Path) -> dict[str, Path]:
 
 
 def _present(name: str, folder: Path) -> bool:
-    """Tell whether a corpus is in `folder` at all; half of it (no sheet) counts, and fails later."""
+    """Return whether a corpus is in `folder` at all; an incomplete one (no sheet) counts, and fails later."""
     if not folder.is_dir() or not name.startswith("BAUM-1"):
         return folder.is_dir()
     return baum.has_part(folder, name[-1])
@@ -144,18 +144,18 @@ def load_clips(
     data
         What to read, see the module's docstring.
     corpora
-        Which of them to read; by default all that are there but `own`.
+        Which corpora to read; by default all that `data` holds except `own`.
 
     Returns
     -------
     clips
-        One row a clip: clip_id ("BAUM-2/S001_001": unique across corpora), corpus, subject ("BAUM-1/S001": one person
+        One row per clip: clip_id ("BAUM-2/S001_001": unique across corpora), corpus, subject ("BAUM-1/S001": one person
         in BAUM-1a and BAUM-1s is one subject, S001 of BAUM-2 another), emotion (one of `EMOTIONS`), source_label,
-        path (of a file, or of a part of one: `video.split_path`), condition ("plain" or "mask"), split_group (whoever
-        must stay on one side of a split; the subject), note (where an annotation's code disagrees with its word, and
-        the like; empty otherwise). Sorted by clip_id.
+        path (of a file, or of a part of one: `video.split_path`), condition ("plain" or "mask"), split_group (clips
+        that share it must stay on one side of a split; by default the subject), note (such as an annotation's code that
+        disagrees with its word; empty otherwise). Sorted by clip_id.
     excluded
-        One row a clip or annotation that could not be used: corpus, clip_id, path, source_label, reason.
+        One row per clip or annotation that can't be used: corpus, clip_id, path, source_label, reason.
 
     Raises
     ------
@@ -170,7 +170,7 @@ def load_clips(
     sources = data_sources(data)
     for name in corpora or ():
         if name not in sources:
-            problem = f"{name} is not here; there are {[*sources]}"
+            problem = f"{name} is not here; found are {[*sources]}"
             raise DataError(data, problem, f"Expected this layout:\n{CORPORA[name].layout}")
     chosen = corpora or [name for name in sources if name != "own"]
     if not chosen:
@@ -189,14 +189,14 @@ def load_clips(
 
 
 def probe_clips(clips: pd.DataFrame, *, jobs: int | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Look at every clip's file: which can be opened as a video, and what it is like.
+    """Open every clip's file: which are videos, and of which size and rate.
 
     Returns
     -------
     clips
         The rows that can, with a new index, and what `video.probe_video` says: fps, seconds, width and height.
     excluded
-        The others, as in `load_clips`: corpus, clip_id, path, source_label, reason. Faults inside of a video show only
+        The others, as in `load_clips`: corpus, clip_id, path, source_label, reason. Faults inside a video show only
         when it is decoded (notebook 02).
     """
     from microx_utils.support.parallel import run_parallel

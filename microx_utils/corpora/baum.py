@@ -12,32 +12,16 @@ import pandas as pd
 from microx_utils.corpora.table import Corpus, class_of, clip_row, clip_rows, find_videos, only_file
 from microx_utils.support.errors import DataError
 
-BAUM1A_CODES = dict(
-    enumerate(
-        ["anger", "boredom", "disgust", "fear", "happiness", "interest", "sadness", "surprise", "unsure"], start=1
-    )
+
+def _codes(words: str, first: int) -> dict[int, str]:
+    return dict(enumerate(words.split(), start=first))
+
+
+BAUM1A_CODES = _codes("anger boredom disgust fear happiness interest sadness surprise unsure", 1)
+BAUM1S_CODES = _codes(
+    "anger boredom bothered concentrating contempt disgust fear happiness neutral sadness surprise thinking unsure", 1
 )
-BAUM1S_CODES = dict(
-    enumerate(
-        [
-            "anger",
-            "boredom",
-            "bothered",
-            "concentrating",
-            "contempt",
-            "disgust",
-            "fear",
-            "happiness",
-            "neutral",
-            "sadness",
-            "surprise",
-            "thinking",
-            "unsure",
-        ],
-        start=1,
-    )
-)
-BAUM2_CODES = dict(enumerate(["neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise"]))
+BAUM2_CODES = _codes("neutral anger contempt disgust fear happiness sadness surprise", 0)
 """BAUM-2's codes are inferred from one public loader; where a word disagrees, the word wins."""
 
 LAYOUT_1A = "    BAUM-1/BAUM1a_MP4_all/s001/S001_001.mp4      BAUM-1/Annotations_BAUM1a.xlsx     (acted)"
@@ -45,7 +29,7 @@ LAYOUT_1S = "    BAUM-1/BAUM1s_MP4 - All/s001/S001_002.mp4    BAUM-1/Annotations
 LAYOUT_2 = "    BAUM-2/BAUM-2_S001-S050/S001/avi/001.avi     BAUM-2/Annotations.xlsx"
 
 SAME_WORD = {"angry": "anger", "happy": "happiness", "sad": "sadness", "surprised": "surprise", "fearful": "fear"}
-"""Spellings that mean the same label, so that a code is compared with a word and not with its spelling."""
+"""Other spellings of a label, so that a code is compared with the word and not with its spelling."""
 
 
 def read_baum1(folder: Path, part: str) -> pd.DataFrame:
@@ -63,7 +47,7 @@ def read_baum1(folder: Path, part: str) -> pd.DataFrame:
 
 
 def read_baum2(folder: Path) -> pd.DataFrame:
-    """Return clip rows of BAUM-2. Videos stand as `<any>/S001/avi/001.<suffix>`; clip S001_001 is that file."""
+    """Return clip rows of BAUM-2. Clip S001_001 is the file `<any>/S001/avi/001.<suffix>`."""
     annotations = read_annotations(only_file(folder, "Annotations.xlsx", LAYOUT_2), codes=BAUM2_CODES)
     videos: dict[str, list[Path]] = {}
     for path in find_videos(folder):
@@ -79,8 +63,8 @@ def read_annotations(sheet: Path, *, codes: dict[int, str]) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame with clip_id (upper case), source_label (lower case) and note, which says where word and code disagree,
-    and is empty otherwise. Rows without a clip name are blank lines of the sheet and are skipped.
+    DataFrame with clip_id (upper case), source_label (lower case) and note, which says if word and code disagree, and
+    is empty otherwise. Rows without a clip name are blank lines of the sheet and are skipped.
 
     Raises
     ------
@@ -90,29 +74,21 @@ def read_annotations(sheet: Path, *, codes: dict[int, str]) -> pd.DataFrame:
     try:
         table = pd.read_excel(sheet, dtype=object)
     except Exception as error:  # openpyxl raises many types for a damaged archive
-        raise DataError(
-            sheet, f"not readable as an Excel sheet ({error})", "Copy it again from the archive."
-        ) from error
+        problem = f"not readable as an Excel sheet ({error})"
+        raise DataError(sheet, problem, "Copy it again from the archive.") from error
     table.columns = [str(column).strip() for column in table.columns]
     missing = [column for column in ("Clip Name", "Emotion") if column not in table.columns]
     if missing:
-        raise DataError(
-            sheet, f"lacks the columns {missing}; it has {list(table.columns)}", "Use the sheet of the archive."
-        )
+        problem = f"lacks the columns {missing}; it has {list(table.columns)}"
+        raise DataError(sheet, problem, "Use the sheet of the archive.")
     table = table[table["Clip Name"].notna()]
     labels = table["Emotion"].map(lambda word: "" if pd.isna(word) else str(word).strip().lower())
     notes = [""] * len(table)
     if "Emotion Code" in table.columns:
-        notes = [
-            _code_note(label, code, codes) for label, code in zip(labels, table["Emotion Code"].tolist(), strict=True)
-        ]
-    return pd.DataFrame(
-        {
-            "clip_id": [str(name).strip().upper() for name in table["Clip Name"]],
-            "source_label": labels.to_list(),
-            "note": notes,
-        }
-    )
+        given = zip(labels, table["Emotion Code"].tolist(), strict=True)
+        notes = [_code_note(label, code, codes) for label, code in given]
+    names = [str(name).strip().upper() for name in table["Clip Name"]]
+    return pd.DataFrame({"clip_id": names, "source_label": labels.to_list(), "note": notes})
 
 
 def _code_note(label: str, code: str | float | None, codes: dict[int, str]) -> str:
@@ -128,13 +104,13 @@ def _code_note(label: str, code: str | float | None, codes: dict[int, str]) -> s
 
 
 def _merge(corpus: str, annotations: pd.DataFrame, videos: dict[str, list[Path]], *, group: str) -> pd.DataFrame:
-    """Join the sheet and the files on the clip's name; leftovers of either side and ambiguous names are exclusions."""
+    """Join the sheet and the files on the clip's name; unmatched rows and files and ambiguous names are excluded."""
     rows = []
     twice = set(annotations.loc[annotations.duplicated("clip_id", keep=False), "clip_id"])
     for clip_id, label, note in annotations.itertuples(index=False):
         files = videos.get(clip_id, [])
         if len(files) > 1:
-            continue  # listed below, one row a file
+            continue  # listed below, one row per file
         subject = clip_id.split("_")[0]
         emotion, reason = class_of(label)
         if not files:

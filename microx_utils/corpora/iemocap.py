@@ -9,12 +9,12 @@ hold the single raters' files. Hidden copies (`._Ses01F_impro01.avi`) are no vid
 Confirmed by the corpus's own README: Ses01F_impro01 is session 1 with the markers on the woman, Ses01F_impro01_M000
 an utterance of the man in it. Folders, lines and the three-letter labels are confirmed by many public loaders.
 Unverified, on which half each person sits: IoannisKansizoglou/Iemocap-preprocess and two other loaders, one of them a
-rewrite of it, put whoever wears the markers (the letter in the dialog's name) on the left; a fourth puts the woman on
-the left always, which is the same for half of the dialogs. The majority is followed here. Look at a few clips before
+rewrite of it, put the person with the markers (the letter in the dialog's name) on the left; a fourth always puts the
+woman on the left, which is the same for half of the dialogs. The majority is followed here. Look at a few clips before
 you trust it.
 
 The two people of a session share a room, a conversation and every picture, and a wrong half would show one in place
-of the other. So the session is what must not be on two sides of a split (`split_group` "IEMOCAP/Ses01"), as in the
+of the other. So a session must stay on one side of a split (`split_group` "IEMOCAP/Ses01"), as in the
 literature's leave-one-session-out; `subject` is the person ("IEMOCAP/Ses01F").
 """
 
@@ -43,7 +43,7 @@ EMOTIONS = {
     "xxx": "no agreement",
 }
 LONGEST = 600.0
-"""Seconds. Utterances last a few; a longer one is a slip of the pen, and would be cut to the end of the dialog."""
+"""Seconds. Utterances last a few; a longer one is a typing error, and would be cut to the end of the dialog."""
 
 LEFT, RIGHT = (0, 0, 50, 100), (50, 0, 50, 100)
 
@@ -95,34 +95,34 @@ def parse_line(line: str) -> Utterance | str:
 
 
 def read_iemocap(folder: Path) -> pd.DataFrame:
-    """Return clip rows of IEMOCAP: one an utterance, its path the time and the half of a dialog's video."""
+    """Return clip rows of IEMOCAP: one per utterance, with a path that names the time and half of a dialog's video."""
     videos: dict[str, list[Path]] = {}
     for path in find_videos(folder):
         videos.setdefault(path.stem, []).append(path)
     rows = []
-    told: dict[str, set[Utterance]] = {}
+    spoken: dict[str, set[Utterance]] = {}
     for text, lines in _evaluations(folder):
         for found in lines:
             if isinstance(found, str):
                 rows.append(clip_row("IEMOCAP", text.stem, "unknown", path=text, reason=found))
             else:
-                told.setdefault(found.name, set()).add(found)  # a copy of a file says the same again
-    if not told:
+                spoken.setdefault(found.name, set()).add(found)  # a copied file repeats its lines
+    if not spoken:
         raise wrong_folder(folder, "IEMOCAP", LAYOUT)
     chosen: dict[str, tuple[Path | None, str]] = {}
     for dialog, files in videos.items():
-        # DivX first: another folder may hold what somebody converted
+        # DivX first: another folder may hold converted copies
         first, *others = one_of(sorted(files, key=lambda path: path.parent.name.lower() != "divx"))
         chosen[dialog] = first
         for path, reason in others:
             rows.append(clip_row("IEMOCAP", dialog, "unknown", path=path, reason=reason))
-    spoken = [utterance for utterances in told.values() for utterance in sorted(utterances)]
-    for utterance in spoken:
+    every = [utterance for utterances in spoken.values() for utterance in sorted(utterances)]
+    for utterance in every:
         video, fault = chosen.get(utterance.dialog, (None, f"no video {utterance.dialog}.avi"))
-        if len(told[utterance.name]) > 1:
+        if len(spoken[utterance.name]) > 1:
             fault = "evaluation lines that disagree on one utterance"
         rows.append(_row(utterance, video, fault))
-    for dialog in sorted(chosen.keys() - {utterance.dialog for utterance in spoken}):
+    for dialog in sorted(chosen.keys() - {utterance.dialog for utterance in every}):
         video, reason = chosen[dialog]
         reason = reason or "a video without an evaluation line"
         rows.append(clip_row("IEMOCAP", dialog, "unknown", path=video, reason=reason))

@@ -6,13 +6,13 @@ says how the person was filmed: 0 from the front, 1 from the side, 2 both in one
 only hold no emotion and are listed as excluded, like views from the side.
 
 Confirmed by public loaders that agree, none of them official: folders and names, the Metatag, the views (two of them)
-and the codes 1 anger, 2 disgust, 3 fear, 4 happiness, 5 sadness, 6 surprise (one, which says that there are further
-codes and leaves those out). Unverified: which half of a picture with both views is the front, so the whole picture is
-used and `note` says so. According to the same two, many recordings from the front lie on their side; no face is found
-in those, and that is how they are listed: turn them upright first (ffmpeg -vf transpose=1).
+and the codes 1 anger, 2 disgust, 3 fear, 4 happiness, 5 sadness, 6 surprise (by one, which mentions further codes and
+skips them). Unverified: which half of a picture with both views is the front, so the full picture is used and `note`
+says so. According to the same two, many frontal recordings are rotated by 90 degrees; no face is found in those, and
+they are listed as such: turn them upright first (ffmpeg -vf transpose=1).
 
-Where the XML is missing or another naming is used, write `labels.csv` with the columns file, subject, emotion into
-the corpus's folder. Its rows win over the XML.
+If the XML is missing or the names differ, write `labels.csv` with the columns file, subject, emotion into
+the corpus's folder. Its rows take precedence over the XML.
 """
 
 import re
@@ -63,7 +63,7 @@ def _metadata(video: Path, stem: str) -> ElementTree.Element | str | None:
 
 
 def _named(root: ElementTree.Element, tag: str) -> list[dict[str, str]]:
-    """Return the attributes of every element called `tag`, all in lower case, whatever its name space."""
+    """Return the attributes of every element called `tag`, names in lower case, in any namespace."""
     elements = (element for element in root.iter() if isinstance(element.tag, str))
     found = (element.attrib for element in elements if element.tag.rsplit("}")[-1].lower() == tag)
     return [{name.lower(): value.strip() for name, value in attributes.items()} for attributes in found]

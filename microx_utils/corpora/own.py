@@ -34,7 +34,7 @@ def read_own(folder: Path) -> pd.DataFrame:
 CORPUS = Corpus(
     "own",
     "one's own recordings, each take without and with a mask",
-    "yours: written, revocable consent of whoever is filmed",
+    "yours: written, revocable consent of everybody filmed",
     "record them (notebook 09 says how)",
     EMOTIONS,
     "    own/<person>/<emotion>_<plain|mask>_<n>.mp4",

@@ -1,4 +1,4 @@
-"""What every corpus reader shares: the clip table's columns, a row of it, and the walk over a folder's videos."""
+"""What all corpus readers share: the clip table's columns, a row of it, and the walk over a folder's videos."""
 
 import csv
 import os
@@ -28,15 +28,15 @@ class Corpus:
     about
         One line: who shows what, how many clips, which kind.
     licence, source
-        What one may do with it, and where it comes from.
+        The terms of use, and where it comes from.
     labels
-        The corpus's own words for what is shown; each stands in `labels.LABEL_TO_EMOTION` or
+        The corpus's own words for what is shown; each is in `labels.LABEL_TO_EMOTION` or
         `labels.UNMAPPED_LABELS`.
     layout
-        What the folder looks like, for messages.
+        The folder's layout, for messages.
     read
-        Returns rows of the clip table, and of what can't be used, for the folder that holds the corpus: `ROW_COLUMNS`,
-        `reason` empty for a usable clip. Raises DataError if the folder is not the corpus at all.
+        Returns rows of the clip table, and of what can't be used, for the corpus's folder: `ROW_COLUMNS`, with an empty
+        `reason` for a usable clip. Raises DataError if the folder is not the corpus at all.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Corpus:
 
 def clip_rows(rows: list[dict[str, str]]) -> pd.DataFrame:
     """Return the table of `clip_row`s."""
-    return pd.DataFrame(rows, columns=ROW_COLUMNS)  # a corpus without files has no rows, but these columns
+    return pd.DataFrame(rows, columns=ROW_COLUMNS)  # named, for a corpus without files
 
 
 def class_of(label: str) -> tuple[str, str]:
@@ -77,10 +77,10 @@ def clip_row(
     note: str = "",
     split_group: str = "",
 ) -> dict[str, str]:
-    """Return one row: a clip, or with a `reason` what can't be used.
+    """Return one row: a clip, or something that can't be used, with the `reason`.
 
     `group` names the corpora that show the same people, by default this corpus alone. `split_group` is by default the
-    subject; give it where two people are filmed together ("Ses01").
+    subject; give it if two people are filmed together ("Ses01").
     """
     group = group or corpus
     person = f"{group}/{subject}"
@@ -96,7 +96,7 @@ def clip_row(
         "reason": reason,
         "note": note,
     }
-    if any("\udc80" <= letter <= "\udcff" for letter in row["path"]):  # bytes that are no UTF-8, as Python holds them
+    if any("\udc80" <= letter <= "\udcff" for letter in row["path"]):  # surrogates for bytes that are not UTF-8
         row = {key: value.encode("utf-8", "backslashreplace").decode() for key, value in row.items()}
         row |= {"emotion": "", "reason": "the file's name is not UTF-8: rename it"}
     return row
@@ -105,7 +105,7 @@ def clip_row(
 def find_videos(folder: Path) -> Iterator[Path]:
     """Yield the video files below `folder`, sorted; suffixes in any case, broken links too, nothing hidden.
 
-    Raises DataError for a folder that can't be opened: its videos would be missing without a word.
+    Raises DataError for a folder that can't be opened, because its videos would be missing unnoticed.
     """
     if not folder.is_dir():
         return
@@ -115,8 +115,8 @@ def find_videos(folder: Path) -> Iterator[Path]:
         raise DataError(where, f"can't be opened ({error.strerror})", "Make the folder readable, or move it elsewhere.")
 
     found, seen = [], set()
-    for place, folders, names in os.walk(folder, onerror=refuse, followlinks=True):  # large disks are often linked in
-        if Path(place).resolve() in seen:  # a link to a folder above would never end
+    for place, folders, names in os.walk(folder, onerror=refuse, followlinks=True):  # from other disks
+        if Path(place).resolve() in seen:  # a link to a parent folder would never end
             folders.clear()
             continue
         seen.add(Path(place).resolve())
@@ -128,7 +128,7 @@ def find_videos(folder: Path) -> Iterator[Path]:
 
 
 def only_file(folder: Path, name: str, layout: str) -> Path:
-    """Return `folder/name`, found whatever its case; raise DataError, with the layout, if it is missing."""
+    """Return `folder/name` in any case; raise DataError, with the layout, if it is missing."""
     for path in sorted(folder.iterdir()):
         if path.name.lower() == name.lower():
             return path
@@ -138,7 +138,7 @@ def only_file(folder: Path, name: str, layout: str) -> Path:
 
 
 def wrong_folder(folder: Path, name: str, layout: str) -> DataError:
-    """Return the error for a folder in which nothing looks like the corpus: what was expected and what was found."""
+    """Return the error for a folder that does not look like the corpus: what was expected and what was found."""
     remedy = f"Expected this layout:\n{layout}"
     if not folder.is_dir():
         return DataError(folder, f"{name} is not here: no such folder", remedy)
@@ -174,7 +174,7 @@ def one_of(files: Sequence[Path]) -> list[tuple[Path, str]]:
 
 
 LABEL_SHEET = "labels.csv"
-"""A plain table that a user may write where a corpus's own labels can't be told: columns file, subject, emotion."""
+"""A table that users may write if a corpus's own labels can't be read: columns file, subject, emotion."""
 
 
 def user_labels(folder: Path) -> dict[str, tuple[str, str, str]]:

@@ -1,4 +1,4 @@
-"""What people wear: glasses, a surgical mask, clothes. Each is a small mesh fitted to the person."""
+"""Glasses, surgical masks and clothes. Each is a small mesh fitted to the person."""
 
 from typing import NamedTuple
 

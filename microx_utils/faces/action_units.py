@@ -2,7 +2,7 @@
 
 Intensities run from 0 to about 1 (1 = FACS grade E). Left and right are the person's own sides.
 Emotion prototypes follow the usual EMFACS tables (Ekman & Friesen; Matsumoto & Ekman 2008), with occurrence
-probabilities and ranges so that no two clips of a class are alike.
+probabilities and ranges, so that no two clips of a class are the same.
 """
 
 import re
@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 ACTION_UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 16, 17, 18, 20, 22, 23, 24, 25, 26, 27)
-"""Units that a clip's course is made of, in the order of its arrays."""
+"""Units of a clip's time course, in the order of its arrays."""
 INDEX = {unit: i for i, unit in enumerate(ACTION_UNITS)}
 EYE_CLOSURE_UNITS = (43, 45, 46)
 """Eyes closed, blink, wink: all three close the lids."""
 UNILATERAL = ("12L", "12R", "14L", "14R", "2L", "2R")
-"""One-sided units that a performance adds on top of the two-sided ones (contempt)."""
+"""One-sided units that a performance adds to the two-sided ones (contempt)."""
 TRUTH_NAMES = (*(f"AU{unit:02d}" for unit in ACTION_UNITS), *(f"AU{int(u[:-1]):02d}{u[-1]}" for u in UNILATERAL))
 """Columns of the ground truth's action units."""
 
@@ -94,7 +94,7 @@ def split_sides(action_units: Mapping[int | str, float]) -> tuple[NDArray, NDArr
             known = ", ".join(str(u) for u in (*ACTION_UNITS, *EYE_CLOSURE_UNITS))
             raise ValueError(f"unknown action unit {unit!r}; known are {known}, each with L or R for one side")
         if not 0 <= intensity <= 1.5:
-            raise ValueError(f"intensity of action unit {unit} is {intensity}; it has to lie between 0 and 1.5")
+            raise ValueError(f"intensity of action unit {unit} is {intensity}; it must be between 0 and 1.5")
         for side in match[2].upper() or "LR" if match else "":
             if number in INDEX:
                 sides[side][INDEX[number]] += intensity

@@ -1,4 +1,4 @@
-"""Drawing one frame: mesh, shadows, skin, hair and what is worn, then exposure and grain."""
+"""Drawing one frame: mesh, shadows, skin, hair, clothes and accessories, then exposure and grain."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -96,7 +96,7 @@ class FrameDrawer:
         return self._develop(out)
 
     def _meshes(self, straight: NDArray, vertices: NDArray, normals: NDArray, turn: NDArray, mask: bool) -> dict:
-        """Gather the head and what is worn into one set of arrays."""
+        """Gather the head, clothes and accessories into one set of arrays."""
         model, person = head_model(), self.person
         identity = person.identity
         worn = [(person.sleeves, CLOTH, identity.cloth_colour, False)]

@@ -24,7 +24,7 @@ OPPOSITES = {
 }
 """How the names of the two shape targets of one slider end."""
 SKIPPED_SLIDERS = ("pointed", "neck-trans", "mouth-trans-in", "triangle")
-"""Sliders that give caricatures."""
+"""Sliders that produce caricatures."""
 HAIR_COLOURS = (
     *((0.012, 0.009, 0.007), (0.045, 0.025, 0.013), (0.11, 0.055, 0.022)),  # black, dark and light brown
     *((0.32, 0.20, 0.09), (0.20, 0.05, 0.015)),  # blond, red
@@ -45,7 +45,7 @@ class Identity:
     eye_centres, eye_distance
         (2, 3) and dm: centres of the left and right eyeball and the distance between them.
     expression_scale
-        How far expressions move this face, relative to the template.
+        Size of expressions on this face, relative to the template.
     gender
         0 (feminine) to 1 (masculine) shape; `male` is the grooming that goes with it.
     age

@@ -18,7 +18,7 @@ CLOTH_THICKNESS, SCARF_THICKNESS = 0.07, 0.13
 
 
 class Person:
-    """Everything about a person that doesn't change within a clip.
+    """All properties of a person that are constant within a clip.
 
     Attributes
     ----------

@@ -37,8 +37,8 @@ def render_clip(
     Parameters
     ----------
     person, seed
-        Who, and which take. The same person, emotion and seed give the same performance with and without a mask;
-        scene and light depend on person and seed alone, never on the emotion.
+        The person and the take. The same person, emotion and seed give the same performance with and without a mask;
+        scene and light depend only on person and seed, never on the emotion.
     emotion
         One of `labels.EMOTIONS`, or "disgust", "boredom", "thinking", "unsure". "contempt" is the one-sided lip
         raise; BAUM's merged class holds both it and "disgust".
@@ -96,7 +96,7 @@ def render_still(
     pose
         Yaw, pitch and roll of the head, radians; positive yaw to the person's left, positive pitch up.
     seed
-        Which light and background.
+        Seed of light and background.
     zoom
         Enlarges the face around the frame's centre.
 

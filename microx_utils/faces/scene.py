@@ -1,4 +1,4 @@
-"""Light, background and camera. Everything here is drawn from seeds that know nothing of the emotion."""
+"""Light, background and camera. Everything here is drawn from seeds that do not depend on the emotion."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ HEAD_SPREAD = {"studio": 0.6, "varied": 1.1, "outdoor": 0.9}
 
 @dataclass
 class Light:
-    """One lighting.
+    """The light of one scene.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Light:
 
 @dataclass
 class Scene:
-    """What a clip is shot with.
+    """Camera, light and background of a clip.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class Scene:
     drift
         (T, 2) how far the picture moves, output pixels.
     parallax
-        How much of the drift the background makes: 1 when the camera turns, less when it moves.
+        The background's share of the drift: 1 if the camera turns, less if it moves.
     grain
         Standard deviation of sensor noise, 0 to 1 scale.
     """
@@ -88,7 +88,7 @@ class Scene:
 def make_scene(
     name: str, seed: tuple[int, ...], *, size: tuple[int, int], frames: int, eye_distance: float, melanin: float
 ) -> Scene:
-    """Set a scene up.
+    """Return a scene, drawn at random.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def make_scene(
     frames
         Length of the clip.
     eye_distance, melanin
-        The person's: the camera frames by the first and exposes by the second.
+        The person's: the first sets the framing, the second the exposure.
     """
     if name not in SCENES:
         raise ValueError(f"unknown scene {name!r}; known are {', '.join(SCENES)}")
@@ -129,7 +129,7 @@ def make_scene(
     eyes_px *= unit
     eye = np.array([0.0, 7.2, FACE_Z + distance])
     focal = eyes_px * distance / eye_distance
-    # the eyes (at y = 7.284) come to lie at `eyes_at`, a share of the frame
+    # places the eyes (at y = 7.284) at `eyes_at`, a share of the frame
     centre = np.array([width * (0.5 + eyes_at[0]), height * eyes_at[1] + focal * (7.284 - eye[1]) / distance])
     return Scene(size, light, canvas.astype(np.float32), eye, focal, centre, drift * unit, parallax, grain)
 
@@ -232,7 +232,7 @@ def _blurred_room(rng: np.random.Generator, size) -> NDArray:
 
 
 def _add_clutter(rng, image: NDArray, unit: int, *, discs: float) -> NDArray:
-    """Draw blurred things on an image, at a quarter of its size; `unit` is the frame's height there."""
+    """Draw blurred objects on an image, at a quarter of its size; `unit` is the frame's height at that size."""
     small = cv2.resize(image, (image.shape[1] // 4, image.shape[0] // 4))
     rows, columns = small.shape[:2]
     for _ in range(rng.integers(6, 20)):

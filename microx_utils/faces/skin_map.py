@@ -91,14 +91,14 @@ class SkinMap:
         return np.array(to_texture(x, y, z))
 
     def blob(self, x: float, y: float, width: float, height: float, *, both: bool = True) -> NDArray:
-        """Return a Gaussian spot (standard deviations in dm), on both sides of the face unless told otherwise."""
+        """Return a Gaussian spot (standard deviations in dm), mirrored to the other side if `both`."""
         spot = np.exp(-0.5 * (((self.x - x) / width) ** 2 + ((self.y - y) / height) ** 2)) * self.front
         if both:
             spot = spot + np.exp(-0.5 * (((self.x + x) / width) ** 2 + ((self.y - y) / height) ** 2)) * self.front
         return spot.astype(np.float32)
 
     def curve(self, points, thickness: int, blur: float, *, both: bool = True) -> NDArray:
-        """Return a soft line through frontal template points, mirrored unless told otherwise; texels."""
+        """Return a soft line through frontal template points, mirrored if `both`; texels."""
         image = np.zeros((HEIGHT, WIDTH), np.float32)
         for side in (1, -1) if both else (1,):
             texels = np.array([self.point(side * x, y) for x, y in points])

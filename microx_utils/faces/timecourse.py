@@ -1,4 +1,4 @@
-"""What a face does over a clip: onset, apex and offset of its action units, blinks, gaze, speech and head motion."""
+"""Motion of a face over a clip: onset, apex and offset of its action units, blinks, gaze, speech and head motion."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ HEAD_PITCH = {
     "sad": -0.10, "anger": -0.05, "surprise": 0.07, "fear": 0.03, "contempt": 0.04, "disgust": 0.04, "happy": 0.01,
 }
 # fmt: on
-"""How far the chin goes up (+) or down (-) with a full expression, radians."""
+"""How far the chin goes up (+) or down (-) at full expression, radians."""
 EMOTIONAL = ("anger", "contempt", "disgust", "surprise", "fear", "happy", "sad")
 SECOND_EMOTION_CHANCE = 0.22
 COACTIVATIONS = 2.0
@@ -28,7 +28,7 @@ REST_TONE = {
 """Mean and standard deviation of the tone a person's face keeps at rest; negative draws count as none."""
 SPEECH_UNITS = ((18, 0.5), (22, 0.4), (20, 0.25), (24, 0.25), (12, 0.1), (17, 0.15))
 MOST = 1.15
-"""No intensity goes beyond this."""
+"""Highest intensity."""
 
 
 @dataclass
@@ -160,7 +160,7 @@ class _Course:
         self.units += np.stack([smooth_noise(rng, self.frames, self.fps, 0.25, 0.025) for _ in ACTION_UNITS], 1)
 
     def speak(self) -> None:
-        """Add syllables: jaw and lips move about 4 times a second, in phrases."""
+        """Add syllables: jaw and lips move about 4 times per second, in phrases."""
         rng, frames, fps = self.rng, self.frames, self.fps
         syllables = np.abs(smooth_noise(rng, frames, fps, 0.07, 1.0))
         phrases = np.clip(smooth_noise(rng, frames, fps, 0.35, 1.0) + 0.9, 0, 1)
@@ -194,7 +194,7 @@ def perform(
     Returns
     -------
     Performance
-        Depends on nothing but the arguments.
+        Depends only on the arguments.
     """
     if performance not in PROTOTYPES:
         raise ValueError(f"unknown performance {performance!r}; known are {', '.join(PROTOTYPES)}")

@@ -31,7 +31,7 @@ def point_errors(table: pd.DataFrame, truth: GroundTruth) -> np.ndarray:
     table
         A rendered clip's landmarks in OpenFace's columns.
     truth
-        What `load_truth` says of the clip.
+        The clip's ground truth, from `load_truth`.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def landmark_errors(table: pd.DataFrame, truth: GroundTruth) -> pd.DataFrame:
     table
         A rendered clip's landmarks in OpenFace's columns.
     truth
-        What `load_truth` says of the clip.
+        The clip's ground truth, from `load_truth`.
 
     Returns
     -------
@@ -201,7 +201,7 @@ def compare_trackers(
 
 
 def _measure_clip(path: str, tracker: str, truth_folder: str, cache: Any, problem: str) -> pd.DataFrame | None:
-    """Return found, errors and jitter of each frame at 30 fps; None where a tracker has nothing for the clip."""
+    """Return found, errors and jitter of each frame at 30 fps; None if the tracker has no landmarks of the clip."""
     truth = load_truth(path, folder=truth_folder)
     if problem:
         return None

@@ -1,4 +1,4 @@
-"""Ground truth of rendered clips, and the compact file that holds it for the whole sample."""
+"""Ground truth of rendered clips, and the compact file with the truth of all clips of the sample."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from .action_units import TRUTH_NAMES
 
 @dataclass
 class GroundTruth:
-    """What is known about a rendered clip of T frames.
+    """Ground truth of a rendered clip of T frames.
 
     Attributes
     ----------
@@ -28,13 +28,13 @@ class GroundTruth:
     blink
         float32 (T,) lid closure, 0 open to 1 closed.
     performance
-        What the person was told to show: one of `labels.EMOTIONS`, "disgust" or a mental state.
+        What the person shows: one of `labels.EMOTIONS`, "disgust" or a mental state.
     talking
         Whether the mouth also moves as in speech.
     onset, apex, offset
         Frames (from 0) where the expression starts, is first at its height, and ends; -1 for neutral.
     fps
-        Frames a second.
+        Frames per second.
     """
 
     landmarks: NDArray
@@ -84,7 +84,7 @@ SCALARS = ("performance", "talking", "onset", "apex", "offset", "fps")
 
 
 def _differences(values: NDArray, step: float, kind: type) -> NDArray:
-    """Return rounded values as wrapping differences in time, split in bytes (bytes, T, columns): they zip well."""
+    """Return rounded values as wrapping differences in time, split in bytes (bytes, T, columns), to compress well."""
     whole = np.round(values.reshape(len(values), -1) / step).astype(np.int64)
     change: NDArray = np.diff(whole, axis=0, prepend=0).astype(kind)
     planes = change.view(np.uint8).reshape(*change.shape, -1)

@@ -1,1 +1,4 @@
-"""Every chart and drawing, in one style."""
+"""Every chart and drawing, in one style.
+
+Start with `style`, which sets the colours and sizes of all figures, and `results`, which draws scores and confusions.
+"""

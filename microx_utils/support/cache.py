@@ -22,8 +22,8 @@ from microx_utils.support.errors import DataError
 def content_key(**parts: Any) -> str:
     """Return 16 hex digits that change when any part does.
 
-    Parts may be whatever JSON holds; tuples count as lists, paths as their text, NumPy's numbers and arrays as their
-    values. Raises TypeError for anything else.
+    Parts may be anything that JSON can hold; tuples count as lists, paths as their text, NumPy's numbers and arrays as
+    their values. Raises TypeError for anything else.
     """
     text = json.dumps(parts, sort_keys=True, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -53,7 +53,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o644)  # mkstemp makes 0600; a shared data folder needs to be readable
+        temporary.chmod(0o644)  # mkstemp makes 0600, but data folders are shared
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
@@ -80,9 +80,9 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def lock(path: str | os.PathLike[str], *, patience: float = 5.0) -> Iterator[None]:
-    """Hold a lock for `path` (a `.lock` file beside it): two runs on one checkout wait for each other.
+    """Hold a lock for `path` (a `.lock` file beside it), so that two runs on one checkout take turns.
 
-    Whoever waits longer than `patience` seconds says so once on stderr, and waits on.
+    A run that waits longer than `patience` seconds says so once on stderr, and keeps waiting.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -11,9 +11,9 @@ class DataError(Exception):
     path
         The file or folder at fault.
     problem
-        What was found, and what was expected instead.
+        What was found, and what was expected.
     remedy
-        What the reader should do next, as a full sentence.
+        What to do next, as a full sentence.
     """
 
     def __init__(self, path: str | PathLike[str], problem: str, remedy: str) -> None:
@@ -25,5 +25,5 @@ class DataError(Exception):
 
 
 def problem_of(error: Exception) -> str:
-    """Return what is wrong, for a list that names the file itself."""
+    """Return what is wrong, for a list that already names the file."""
     return error.problem if isinstance(error, DataError) else str(error)

@@ -1,4 +1,4 @@
-"""Where things live in the checkout."""
+"""Folders of the checkout."""
 
 import os
 from pathlib import Path
@@ -15,5 +15,5 @@ BUILD = ROOT / "build"
 
 
 def short(path: Path) -> str:
-    """Return a path as a reader of messages wants it: inside the checkout from its top, elsewhere in full."""
+    """Return a path for messages: relative inside the checkout, in full elsewhere."""
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

@@ -1,4 +1,4 @@
-"""`microx data list`: every corpus that can be read, where it was found on this machine, and its clips per class."""
+"""`microx data list`: every corpus that can be read, where it is on this machine, and its clips per class."""
 
 import textwrap
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class Finding:
     Attributes
     ----------
     folder
-        The place.
+        Its folder.
     origin
         "sample" (rendered people who stand in for the corpus), "data/raw", or "--data".
     clips
@@ -31,7 +31,7 @@ class Finding:
     people
         Number of people in the usable clips.
     excluded
-        Number of clips or annotations that can't be used, by reason, most frequent first.
+        Number of clips or annotations that can't be used, by reason, the most frequent first.
     problem
         Why the corpus can't be read at all, or "".
     """
@@ -77,7 +77,7 @@ def list_corpora(data: str | None = None) -> list[Listing]:
             (own if own.is_dir() else None, "data/raw"),
             (sample.get(name), "sample"),
         ]
-        found: dict[Path, Finding] = {}  # one place may be reached in several ways
+        found: dict[Path, Finding] = {}  # several origins may lead to the same folder
         for place, origin in places:
             if place is not None and place.resolve() not in found:
                 origin = "sample" if place.resolve().is_relative_to(paths.SAMPLE.resolve()) else origin

@@ -6,7 +6,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -20,7 +20,7 @@ from microx_utils.support.errors import DataError
 from microx_utils.trackers.openface_program import find_program
 
 OK, NOTE, MISSING = "ok", "note", "MISSING"
-"""A note is worth reading; only something missing makes `microx doctor` fail."""
+"""A note is worth reading; only a missing thing makes `microx doctor` fail."""
 
 PYTHON_RANGE = ((3, 11), (3, 14))
 MEMORY_GIB = 8
@@ -32,7 +32,7 @@ GIB = 1024**3
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the report; `remedy` says what to do unless all is well."""
+    """One line of the report; `remedy` says what to do, and is empty if nothing is wrong."""
 
     name: str
     state: str
@@ -63,9 +63,8 @@ def check_python() -> Check:
     found = f"{platform.python_version()} at {sys.executable}"
     if low <= sys.version_info[:2] < high:
         return Check("Python", OK, found)
-    return Check(
-        "Python", MISSING, found, "TensorFlow has wheels for Python 3.11 to 3.13: make a .venv with one of them."
-    )
+    remedy = "TensorFlow has wheels for Python 3.11 to 3.13: make a .venv with one of them."
+    return Check("Python", MISSING, found, remedy)
 
 
 def check_packages(requirements: Path) -> list[Check]:
@@ -87,17 +86,15 @@ def check_packages(requirements: Path) -> list[Check]:
     if absent:
         checks.append(Check("packages", MISSING, f"not installed: {', '.join(absent)}", install))
     if other:
-        checks.append(
-            Check("packages", NOTE, f"other versions: {', '.join(other)}", f"Numbers may differ a little. {install}")
-        )
+        remedy = f"Numbers may differ slightly. {install}"
+        checks.append(Check("packages", NOTE, f"other versions: {', '.join(other)}", remedy))
     return checks or [Check("packages", OK, f"all {len(pins)} as pinned in {requirements.name}")]
 
 
 def check_opencv() -> Check:
-    """Import OpenCV in a process of its own: on a bare Linux it lacks a system library."""
-    outcome = subprocess.run(
-        [sys.executable, "-c", "import cv2; print(cv2.__version__)"], capture_output=True, text=True, check=False
-    )
+    """Import OpenCV in a separate process: on a minimal Linux it lacks a system library."""
+    command = [sys.executable, "-c", "import cv2; print(cv2.__version__)"]
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
     if outcome.returncode == 0:
         return Check("OpenCV", OK, f"{outcome.stdout.strip()} imports")
     problem = outcome.stderr.strip().splitlines()[-1] if outcome.stderr.strip() else f"exit code {outcome.returncode}"
@@ -109,29 +106,20 @@ def check_opencv() -> Check:
 
 def check_machine(folder: Path) -> list[Check]:
     """Report cores, memory, disk space at `folder` and a graphics processor."""
-    memory = psutil.virtual_memory()
-    low = memory.available < MEMORY_GIB * GIB
-    free = shutil.disk_usage(folder).free
-    return [
+    memory, free = psutil.virtual_memory(), shutil.disk_usage(folder).free
+    checks = [
         Check("cores", OK, f"{os.cpu_count()} on {platform.system()} {platform.machine()}"),
-        Check(
-            "memory",
-            NOTE if low else OK,
-            f"{memory.available / GIB:.1f} GiB free of {memory.total / GIB:.1f}",
-            f"The class profile is comfortable with {MEMORY_GIB} GiB free: close other programs, or use PROFILE=smoke."
-            if low
-            else "",
-        ),
-        Check(
-            "disk",
-            NOTE if free < DISK_GIB * GIB else OK,
-            f"{free / GIB:.1f} GiB free at {folder}",
-            f"Caches want {DISK_GIB} GiB: make room, or point MICROX_PROCESSED at another disk."
-            if free < DISK_GIB * GIB
-            else "",
-        ),
+        Check("memory", OK, f"{memory.available / GIB:.1f} GiB free of {memory.total / GIB:.1f}"),
+        Check("disk", OK, f"{free / GIB:.1f} GiB free at {folder}"),
         check_gpu(),
     ]
+    if memory.available < MEMORY_GIB * GIB:
+        remedy = f"The class profile needs {MEMORY_GIB} GiB: close other programs, or use PROFILE=smoke."
+        checks[1] = replace(checks[1], state=NOTE, remedy=remedy)
+    if free < DISK_GIB * GIB:
+        remedy = f"Caches need {DISK_GIB} GiB: free some space, or set MICROX_PROCESSED to another disk."
+        checks[2] = replace(checks[2], state=NOTE, remedy=remedy)
+    return checks
 
 
 def check_gpu() -> Check:
@@ -143,48 +131,37 @@ def check_gpu() -> Check:
         query = [program, "--query-gpu=name,memory.total", "--format=csv,noheader"]
         outcome = subprocess.run(query, capture_output=True, text=True, check=True, timeout=30)
     except (subprocess.SubprocessError, OSError) as error:
-        return Check(
-            "GPU", NOTE, f"nvidia-smi fails ({error})", "Only the paper profile needs a GPU: repair its driver."
-        )
-    return Check(
-        "GPU",
-        OK,
-        f"{'; '.join(outcome.stdout.strip().splitlines())} (for TensorFlow: `pip install tensorflow[and-cuda]`)",
-    )
+        remedy = "Only the paper profile needs a GPU: repair its driver."
+        return Check("GPU", NOTE, f"nvidia-smi fails ({error})", remedy)
+    found = "; ".join(outcome.stdout.strip().splitlines())
+    return Check("GPU", OK, f"{found} (for TensorFlow: `pip install tensorflow[and-cuda]`)")
 
 
 def check_data(data: Path) -> list[Check]:
-    """Look for the sample and for the reader's own copies of real corpora under `data`/raw."""
-    clips = sorted((data / "sample").rglob("*.mp4"))
-    if clips:
-        checks = [Check("sample", OK, f"{len(clips)} clips in data/sample")]
-    else:
+    """Look for the sample and for copies of real corpora under `data`/raw."""
+    sample = Check("sample", OK, f"{len(list((data / 'sample').rglob('*.mp4')))} clips in data/sample")
+    if sample.found.startswith("0 "):
         remedy = "Restore it with git, or run `microx data render` (takes a while)."
-        checks = [Check("sample", MISSING, "no clips in data/sample", remedy)]
+        sample = Check("sample", MISSING, "no clips in data/sample", remedy)
     raw = data / "raw"
     found = [name for name in CORPORA if (raw / name).is_dir()]
     found += [str(each.relative_to(raw)) for each in sorted(raw.rglob("Annotations*.xlsx"))] if raw.is_dir() else []
-    if found:
-        checks.append(Check("corpora", OK, f"in data/raw: {', '.join(found)}"))
-    else:
-        checks.append(
-            Check("corpora", OK, "none in data/raw, and none needed; `microx data list` says how to get some")
-        )
-    return checks
+    none = "none in data/raw, and none needed; `microx data list` says how to get some"
+    return [sample, Check("corpora", OK, f"in data/raw: {', '.join(found)}" if found else none)]
 
 
 def check_cache() -> Check:
-    """Look whether stage outputs can be kept where MICROX_PROCESSED, or the default, says."""
+    """Check that stage outputs can be written to MICROX_PROCESSED, or to the default folder."""
     folder = paths.PROCESSED
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if there.is_dir() and os.access(there, os.W_OK):
-        return Check("cache", OK, f"{shutil.disk_usage(there).free / GIB:.1f} GiB free for {folder}")
-    problem = f"nothing can be written to {folder}: {there} is {'not writable' if there.is_dir() else 'a file'}"
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if existing.is_dir() and os.access(existing, os.W_OK):
+        return Check("cache", OK, f"{shutil.disk_usage(existing).free / GIB:.1f} GiB free for {folder}")
+    problem = f"can't write to {folder}: {existing} is {'not writable' if existing.is_dir() else 'a file'}"
     return Check("cache", MISSING, problem, "Set MICROX_PROCESSED to a folder that you can write to.")
 
 
 def check_openface() -> Check:
-    """Look for OpenFace, one of the landmark trackers; the course has its own."""
+    """Look for OpenFace, an optional landmark tracker."""
     try:
         program = find_program()
     except DataError as error:
@@ -220,5 +197,5 @@ def report(checks: list[Check]) -> str:
         lines.append(f"{check.state:<8}{check.name:<10}{check.found}")
         if check.remedy:
             lines.append(f"{'':<18}-> {check.remedy}")
-    lines.append("\nAll that the course needs is here." if healthy(checks) else "\nSomething is missing: see above.")
+    lines.append("\nThe course has all it needs." if healthy(checks) else "\nSomething is missing: see above.")
     return "\n".join(lines)

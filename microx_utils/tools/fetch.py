@@ -1,8 +1,8 @@
 """`microx data fetch ravdess`: RAVDESS's speech videos from Zenodo, resumable and checked.
 
-A download grows as `archives/<name>.zip.part` and gets its final name once its MD5 is the published one. The archive is
-then unpacked into a hidden folder, which becomes `Actor_XX` when it is complete, and deleted unless it is to be kept.
-`Actor_XX/.fetched.json` lists the clips and their sizes: a folder that matches its list is not fetched again.
+A download is written to `archives/<name>.zip.part` and renamed once its MD5 is the published one. The archive is then
+unpacked into a hidden folder, which becomes `Actor_XX` when it is complete, and deleted unless it is to be kept.
+`Actor_XX/.fetched.json` lists the clips and their sizes: a folder that matches its list is not downloaded again.
 """
 
 import csv
@@ -36,7 +36,7 @@ CITATION = (
 ACTORS = range(1, 25)
 MARKER = ".fetched.json"
 ATTEMPTS = 5
-"""How many connections in a row may fail to bring a single new byte."""
+"""How many connections in a row may fail without a single new byte."""
 PAUSE, LONGEST_WAIT = 1.0, 120.0
 """Seconds to wait after a failure: the first pause doubles each time. Zenodo counts requests per minute."""
 TIMEOUT = (15.0, 60.0)
@@ -98,7 +98,7 @@ def fetch_ravdess(
 ) -> list[Path]:
     """Download and unpack the speech videos of some actors; return their folders `to`/Actor_XX.
 
-    Two runs on one folder wait for each other. A folder Actor_XX made by anything else is left as it is.
+    Two runs on one folder take turns. A folder Actor_XX that was made by other means is not touched.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def fetch_ravdess(
     store = to / "archives"
     try:
         with cache.lock(store):
-            for leftover in to.glob(".Actor_??.*"):  # of a killed run; nobody else can be using it
+            for leftover in to.glob(".Actor_??.*"):  # of a killed run; the lock excludes other runs
                 shutil.rmtree(leftover)
             todo = {actor: known[actor] for actor, folder in folders.items() if _is_wanted(folder, known[actor], say)}
             store.mkdir(exist_ok=True)
@@ -138,7 +138,7 @@ def fetch_ravdess(
                 store.rmdir()
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            remedy = "Make room, or choose another disk with --to; then run the same command again to go on."
+            remedy = "Make room, or choose another disk with --to; then run the same command again to continue."
             raise DataError(to, "the disk is full", remedy) from error
         problem = f"can't be written or read ({error.strerror or error})"
         remedy = "Choose another folder with --to, or repair this one's permissions."
@@ -147,7 +147,7 @@ def fetch_ravdess(
 
 
 def _is_wanted(folder: Path, archive: Archive, say: Say) -> bool:
-    """Return whether an actor has to be fetched; say why if there is anything in its folder."""
+    """Return whether an actor must be downloaded; report the state of a folder that isn't empty."""
     nested = folder.parent / Path(archive.name).stem  # some programs unpack an archive into a folder of its own name
     if nested.is_dir() and not folder.exists():
         folder = nested
@@ -157,8 +157,8 @@ def _is_wanted(folder: Path, archive: Archive, say: Say) -> bool:
         marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
         md5, sizes = marker["md5"], dict(marker["files"])
     except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError):
-        advice = f"left as it is (move {folder} away to have it fetched)"
-        say(f"{folder.name}: here already, but not unpacked by this command, so {advice}")
+        advice = f"not touched (move {folder} away to download it)"
+        say(f"{folder.name}: exists already, but was not unpacked by this command, so {advice}")
         return False
     found = {path.name: path.stat().st_size for path in folder.iterdir() if not path.name.startswith(".")}
     if md5 == archive.md5 and sizes.items() <= found.items():
@@ -191,7 +191,7 @@ def _check_space(store: Path, todo: Mapping[int, Archive], keep_archives: bool) 
     if fit == len(todo):
         return
     problem = f"{needed(archives) / GIB:.1f} GiB are needed ({len(todo)} actors, archives and clips)"
-    remedy = "Make room or choose another disk with --to: there is not room for a single one of these actors."
+    remedy = "Make room or choose another disk with --to: not even one of these actors fits."
     if fit:
         fewer = f"{fit} would fit (--actors {','.join(map(str, list(todo)[:fit]))})"
         remedy = f"Make room, choose another disk with --to, or choose fewer actors: {fewer}."
@@ -199,7 +199,7 @@ def _check_space(store: Path, todo: Mapping[int, Archive], keep_archives: bool) 
 
 
 def fetch_archive(url: str, archive: Archive, store: Path, *, say: Say = print) -> Path:
-    """Return the path of an archive in the folder `store`, downloaded unless it is there with the right MD5.
+    """Return the path of an archive in the folder `store`, downloaded unless it exists with the right MD5.
 
     Raises DataError if the server refuses or fails too often, or the MD5 is wrong even after a second, full download.
     """
@@ -221,7 +221,7 @@ def fetch_archive(url: str, archive: Archive, store: Path, *, say: Say = print) 
     raise DataError(
         url,
         f"what arrived has the wrong MD5, twice (expected {archive.md5})",
-        "Something on the way changes the file, or the record was changed: try another network, or later.",
+        "Something in the network changes the file, or the record has changed: try another network, or try later.",
     )
 
 
@@ -258,7 +258,7 @@ def _download(url: str, part: Path, size: int, say: Say) -> None:
                 return
             failures = 0 if arrived > have else failures + 1
             if failures >= ATTEMPTS:
-                remedy = f"The {arrived:,} bytes that arrived are kept: run the same command again to go on from there."
+                remedy = f"The {arrived:,} bytes that arrived are kept: repeat the command to continue from there."
                 raise DataError(url, f"{problem}, {failures} times in a row", remedy)
             wait = min(max(wait, PAUSE * 2**failures), LONGEST_WAIT)
             say(f"{part.stem}: {problem}; trying again in {wait:.0f} s")
@@ -284,7 +284,7 @@ def _problem(answer: requests.Response, have: int, size: int) -> str:
 
 
 def _append(answer: requests.Response, part: Path, have: int, size: int, bar: tqdm) -> None:
-    skip = have if answer.status_code == 200 else 0  # it starts over; a second drop must not lose what is here
+    skip = have if answer.status_code == 200 else 0  # it starts over; keep what is here, in case it breaks off
     with part.open("ab") as file:
         for chunk in answer.iter_content(CHUNK):
             bar.update(file.write(chunk[skip:][: size - file.tell()]))

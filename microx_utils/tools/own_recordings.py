@@ -1,4 +1,7 @@
-"""One's own videos, checked before they are scored, and the takes that exist with and without a mask (section V.F)."""
+"""A class's own recordings: checked before they are scored, and paired with and without a mask (section V.F).
+
+Notebook 09 uses both functions; `corpora.own` reads the recordings themselves.
+"""
 
 from collections.abc import Hashable
 from os import PathLike
@@ -23,35 +26,35 @@ CHECK_COLUMNS = [*CLIP_COLUMNS[:-1], "frames", "faces", "usable", "problem", "re
 _LOOKED_AT = 5  # frames, evenly spaced, in which faces are counted
 _RENAME = f"Name it <emotion>_<plain|mask>_<number>.mp4, the emotion one of {', '.join(EMOTIONS)}."
 _LONGER = "Record it again: two to three seconds."
-_VISIBLE = "Record it again: near, facing the camera, the light in front of you."
-_ALONE = "Record it again with nobody else in the picture, posters included; ask whoever was in it."
+_VISIBLE = "Record it again: close to the camera and facing it, with the light in front of you."
+_ALONE = "Record it again with nobody else in the picture, not even on a poster; tell anyone who was in it."
 
 
 def check_recordings(
     folder: str | PathLike[str], *, frames: int = 10, min_available: float = 0.5, jobs: int | None = None
 ) -> pd.DataFrame:
-    """Look through `<person>/<emotion>_<plain|mask>_<n>.mp4`: every file that is there, and what is wrong with it.
+    """Check all files of `<person>/<emotion>_<plain|mask>_<n>.mp4`: list each, and what is wrong with it.
 
-    Nothing is raised for a bad file, so that one never hides the next. Landmarks found on the way are cached.
+    A bad file raises nothing, so that it does not hide the next one. The landmarks found are cached.
 
     Parameters
     ----------
     folder
-        The folder of the people's folders. One that does not exist gives a table without rows.
+        The folder of the people's folders. If it does not exist, the table has no rows.
     frames
-        The least number of frames, at 30 a second, that a recording needs: the length of a segment.
+        Minimum number of frames of a recording, at 30 per second: the length of a segment.
     min_available
-        The least share of frames in which the face must be found.
+        Minimum share of frames in which the face must be found.
     jobs
-        Processes to run; None takes one for each processor.
+        Number of processes; None is one per core.
 
     Returns
     -------
     DataFrame
-        One row a file, sorted by path; no hidden files. The columns of the clip table but `note`; frames (at 30 a
-        second) and faces (median count in five frames), both 0 where that was not looked at; usable (bool); problem
-        and remedy, texts, empty if all is well. A usable recording has a problem where its partner with, or
-        without, a mask is missing or can't be used: it counts by itself, not as a pair.
+        One row per file, sorted by path, hidden files excepted. The columns of the clip table except `note`; frames
+        (at 30 per second) and faces (median count in five frames), both 0 if not examined; usable (bool); problem and
+        remedy, empty if nothing is wrong. A usable recording has a problem if its partner with, or without, a mask is
+        missing or unusable: it then counts alone, not as a pair.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -75,7 +78,7 @@ def check_recordings(
 
 
 def take_of(clip_id: str) -> str:
-    """Return what a recording and its partner have in common: its id without "plain" or "mask", in lower case.
+    """Return what a recording and its partner share: its id without "plain" or "mask", in lower case.
 
     >>> take_of("own/p01_happy_mask_1"), take_of("own/p01_happy_plain_1")
     ('own/p01_happy_1', 'own/p01_happy_1')
@@ -85,7 +88,7 @@ def take_of(clip_id: str) -> str:
 
 
 def pair_takes(predictions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the clip predictions of the takes that exist in both conditions: (plain, mask), row for row the same.
+    """Return the clip predictions of the takes that exist in both conditions: (plain, mask), with matching rows.
 
     Parameters
     ----------
@@ -95,13 +98,13 @@ def pair_takes(predictions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     Returns
     -------
     (plain, mask)
-        Predictions tables with one row a take, the mean over its segments; segment_id and clip_id are the take's, so
-        that `evaluation.mcnemar` compares the two. What has no partner is left out.
+        Prediction tables with one row per take, the mean over its segments; segment_id and clip_id are the take's, so
+        that `evaluation.mcnemar` compares the two. Recordings without a partner are left out.
 
     Raises
     ------
     ValueError
-        Not one take has both.
+        No take has both.
     """
     clips = clip_predictions(predictions)
     condition = clips["clip_id"].str.lower().str.split("_").str[-2]
@@ -115,28 +118,28 @@ def pair_takes(predictions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _check_name(row: dict[Hashable, Any], folder: Path) -> dict[Hashable, Any]:
-    """Return the row of a file that was judged by its name and place alone."""
+    """Return the row of a file, checked by its name and folder alone."""
     problem, remedy = row.pop("reason"), _RENAME
     if problem == "two files for one clip":
         remedy = "Keep one of the files."
     if Path(row["path"]).parent.parent != folder:
-        problem, remedy = "does not lie in the folder of a person", f"Move it to {folder / '<person>'}."
+        problem, remedy = "is not in a person's folder", f"Move it to {folder / '<person>'}."
     return row | {"frames": 0, "faces": 0, "usable": False, "problem": problem, "remedy": remedy if problem else ""}
 
 
 def _look_at(path: str, frames: int, min_available: float) -> dict[str, Any]:
-    """Return frames, faces, problem and remedy of one video whose name is in order."""
+    """Return frames, faces, problem and remedy of one video with a valid name."""
     try:
         found = success_array(clip_landmarks(path))  # one for each frame
         looked_at = set(np.linspace(0, len(found) - 1, _LOOKED_AT).astype(int))
         images = [image for k, (_, image) in enumerate(iter_frames(path)) if k in looked_at]
     except DataError as error:
         return {"problem": error.problem, "remedy": error.remedy}
-    detector = FaceDetector("full")  # it sees smaller faces than the tracker follows: those of bystanders
+    detector = FaceDetector("full")  # it finds smaller faces than the tracker follows, such as bystanders
     faces = int(np.median([len(detector(image)) for image in images]))
     problem = remedy = ""
     if len(found) < frames:
-        problem, remedy = f"has {len(found)} frames at 30 a second, a segment needs {frames}", _LONGER
+        problem, remedy = f"has {len(found)} frames at 30 per second, and a segment needs {frames}", _LONGER
     elif found.mean() < min_available:
         problem, remedy = f"a face is found in {found.sum()} of {len(found)} frames", _VISIBLE
     elif faces > 1:
@@ -145,7 +148,7 @@ def _look_at(path: str, frames: int, min_available: float) -> dict[str, Any]:
 
 
 def _other_files(folder: Path) -> list[dict[Hashable, Any]]:
-    """Return a row for each file that no reader takes for a video."""
+    """Return a row for each file without a video's suffix."""
     readable = ", ".join(sorted(VIDEO_SUFFIXES))
     blank: dict[Hashable, Any] = dict.fromkeys(CHECK_COLUMNS, "")
     blank |= {"corpus": "own", "frames": 0, "faces": 0, "usable": False}

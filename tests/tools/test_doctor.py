@@ -123,7 +123,7 @@ def test_broken_driver_is_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_report_and_verdict() -> None:
     fine = [Check("a", OK, "here"), Check("b", NOTE, "odd", "Look.")]
     assert doctor.healthy(fine)
-    assert doctor.report(fine).endswith("All that the course needs is here.")
+    assert doctor.report(fine).endswith("The course has all it needs.")
     broken = [*fine, Check("c", MISSING, "gone", "Fetch it.")]
     assert not doctor.healthy(broken)
     assert "-> Fetch it." in doctor.report(broken)

@@ -218,7 +218,7 @@ def test_what_was_unpacked_by_hand_is_left_alone(run: Fetch, name: str) -> None:
     own.parent.mkdir(parents=True)
     own.write_bytes(b"mine")
     run(1)
-    assert "not unpacked by this command, so left as it is" in run.said[0]
+    assert "not unpacked by this command, so not touched" in run.said[0]
     assert content(run.to) == {f"{name}/mine.mp4": b"mine"}
 
 
@@ -263,7 +263,7 @@ def test_dropped_connections_go_on_where_they_stopped(run: Fetch) -> None:
 
 def test_a_connection_that_never_brings_anything_is_given_up(run: Fetch) -> None:
     run.server.drops = [100_000] + [0] * 50
-    with pytest.raises(DataError, match="are kept: run the same command again") as caught:
+    with pytest.raises(DataError, match="are kept: repeat the command") as caught:
         run(1)
     assert "5 times in a row" in str(caught.value)
     assert len(run.server.log) == 1 + fetch.ATTEMPTS
@@ -478,7 +478,7 @@ Usage = namedtuple("Usage", "total used free")
     [
         (700_000, False, r"fewer actors: 1 would fit \(--actors 1\)"),
         (1_000_000, True, r"fewer actors: 1 would fit \(--actors 1\)"),
-        (100_000, False, "not room for a single one"),
+        (100_000, False, "not even one of these actors fits"),
     ],
 )
 def test_a_full_disk_is_seen_before_the_first_byte(

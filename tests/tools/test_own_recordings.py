@@ -50,7 +50,7 @@ def checked(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> pd.Da
     [
         ("Ada/fear plain.mp4", "the name is not", "Name it"),
         ("Ada/bored_plain_1.mp4", "unknown label 'bored'", "Name it"),
-        ("fear_plain_1.mp4", "does not lie in the folder of a person", "Move it"),
+        ("fear_plain_1.mp4", "is not in a person's folder", "Move it"),
         ("ben/anger_plain_1.mp4", "is empty", "Copy the file"),
         ("ben/neutral_plain_1.mp4", "has 6 frames", "Record it again"),
         ("ben/fear_plain_1.mp4", "a face is found in 0 of 15 frames", "Record it again"),
