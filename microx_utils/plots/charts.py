@@ -270,10 +270,13 @@ def draw_histograms(
     return _finish(ax, look, grid="y", legend=len(groups) > 1 or bool(marks))
 
 
-def draw_strips(table: pd.DataFrame, x: str, y: str, *, hue: str | None = None, **look: Unpack[Look]) -> Axes:
+def draw_strips(
+    table: pd.DataFrame, x: str, y: str, *, hue: str | None = None, marked: Any = None, **look: Unpack[Look]
+) -> Axes:
     """Draw a dot for each row along `x`, in a strip for each name in column `y`, with a line at its median.
 
-    `hue` is a column whose names the colours tell apart. A wide table comes as `table.melt()`, x="value", y="variable".
+    `hue` is a column whose names the colours tell apart; the dots named `marked` are large and ringed. A wide table
+    comes as `table.melt()`, x="value", y="variable".
     """
     if table.empty:
         raise ValueError("an empty table; wanted a row for each dot")
@@ -284,7 +287,8 @@ def draw_strips(table: pd.DataFrame, x: str, y: str, *, hue: str | None = None, 
     groups = table[hue] if hue else strips
     for name, colour in _colours(groups.unique(), look, one=None if hue else HELD_OUT_COLOUR).items():
         mine = groups == name
-        ax.plot(table.loc[mine, x], places[mine], "o", color=colour, ms=3.5, mew=0, alpha=0.7, label=name)
+        dot = {"ms": 8, "mec": INK, "mew": 1.5, "zorder": 3} if name == marked else {"ms": 3.5, "mew": 0, "alpha": 0.7}
+        ax.plot(table.loc[mine, x], places[mine], "o", color=colour, label=name, **dot)
     rows = np.arange(len(medians))
     ax.vlines(medians, rows - 0.36, rows + 0.36, color=INK, linewidth=1.5)
     return _finish(ax, look, rows=medians.index, legend=hue is not None, xlabel=x)

@@ -117,8 +117,9 @@ def test_histograms_share_their_bins():
 
 def test_strips_show_every_row_and_the_median():
     table = pd.DataFrame({"seconds": [1.0, 2.0, 9.0, 4.0], "corpus": ["B", "B", "B", "A"], "rate": [30, 30, 25, 30]})
-    ax = charts.draw_strips(table, "seconds", "corpus", hue="rate", **HEAD)
+    ax = charts.draw_strips(table, "seconds", "corpus", hue="rate", marked=table["rate"].iloc[0], **HEAD)
     check_text(drawn(ax))
+    assert ax.lines[0].get_markersize() > ax.lines[1].get_markersize()
     assert sorted(np.concatenate([line.get_xdata() for line in ax.lines])) == [1, 2, 4, 9]
     assert [np.asarray(path.vertices)[0, 0] for path in ax.collections[0].get_paths()] == [2, 4]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["B", "A"]
