@@ -135,7 +135,7 @@ def claims_page(folder: Path, course: Course) -> str:
     parts = ["# The ledger of claims", GENERATED.format(files="claims.json, claims.toml and paper.toml")]
     parts += [counts_line(table), LEDGER_NOTE.format(up=up)]
     titles = paper.value("sections")
-    for section, rows in groupby(_rows(table), key=lambda row: row["section"]):
+    for section, rows in groupby(ledger_rows(table), key=lambda row: row["section"]):
         parts.append(f"## {titles[section] if section == 'abstract' else f'{section} {titles[section]}'}")
         lines = [["claim", "paper", "ours (95 % interval)", "n", "chance", "split", "data", "verdict", "from"]]
         for row in rows:
@@ -151,7 +151,7 @@ def _qualifiers(row: Mapping[str, Any]) -> list[str]:
     return [cell_text(row[key]) for key in ("n", "chance", "split", "data")]
 
 
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+def ledger_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return a ledger's rows as dicts, the claim among their values."""
     return [{str(key): value for key, value in row.items()} for row in table.reset_index().to_dict("records")]
 
@@ -159,7 +159,7 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 def networks_table(table: pd.DataFrame) -> str:
     """Return the runs behind a ledger's claims in Markdown: experiment, seed, and the file of its predictions."""
     behind: dict[tuple[str, str, str], list[str]] = {}
-    for row in _rows(table):
+    for row in ledger_rows(table):
         for run in row["runs"]:
             which = (_name(run), str(run.get("seed", "–")), f"`data/processed/{ledger.predictions_path(run)}`")
             behind.setdefault(which, []).append(f"`{row['claim']}`")
@@ -173,7 +173,7 @@ def networks_table(table: pd.DataFrame) -> str:
 def tables_table(table: pd.DataFrame, course: Course) -> str:
     """Return the scores of the paper's Tables 1 to 6 beside ours, in Markdown, for the README."""
     lines = [["the paper's", "score", "paper", "ours (95 % interval)", "n", "chance", "split", "data", "from"]]
-    for row in _rows(table[table["kind"] == "score"]):
+    for row in ledger_rows(table[table["kind"] == "score"]):
         cited = re.search(r"Table [1-6]", row["source"])
         if cited is None:
             continue

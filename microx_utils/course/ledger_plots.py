@@ -1,4 +1,4 @@
-"""Charts of the ledger: claims by verdict, and the paper's scores drawn apart from ours."""
+"""Tables and charts of the ledger: its rows, claims by verdict, and the paper's scores drawn apart from ours."""
 
 import re
 import textwrap
@@ -11,10 +11,19 @@ import pandas as pd
 from matplotlib.colors import to_rgb
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
+from pandas.io.formats.style import Styler
 
 from microx_utils.course import ledger
 from microx_utils.course.claims import VERDICTS
-from microx_utils.course.gallery import STANDINGS, standing
+from microx_utils.course.gallery import (
+    STANDINGS,
+    both_values,
+    cell_text,
+    ledger_rows,
+    origin_text,
+    standing,
+    verdict_text,
+)
 from microx_utils.labels import CHANCE
 from microx_utils.plots.style import (
     HELD_OUT_COLOUR,
@@ -33,6 +42,33 @@ HATCHES = {ledger.STALE: "xxxx", ledger.NOT_RUN: "////", ledger.NO_NOTEBOOK: "..
 _PALETTE = ("#117733", "#cc6677", "#c9cdd2", "#882255", "#88ccee", "#332288", "#ddcc77")
 COLOURS = dict(zip(VERDICTS, _PALETTE, strict=True)) | dict.fromkeys(HATCHES, "#ffffff")
 """Paul Tol's muted palette; claims without a verdict are white and told apart by their hatching."""
+
+
+def readable(table: pd.DataFrame, caption: str = "") -> Styler:
+    """Return a table of long texts for display: wrapped, aligned left, without its index."""
+    cells = "text-align: left; vertical-align: top; white-space: normal; padding: 3px 8px"
+    head = "text-align: left; font-weight: bold; font-size: 110%; padding: 8px"
+    styles = [{"selector": "td, th", "props": cells}, {"selector": "caption", "props": head}]
+    return table.style.hide().set_table_styles(styles).set_caption(caption)  # type: ignore[arg-type]
+
+
+def claims_table(rows: pd.DataFrame, caption: str = "") -> Styler:
+    """Return rows of `ledger.read_ledger` for display; a verdict is marked in its colour of `draw_verdicts`."""
+    lines = [
+        {
+            "claim": f"{row['statement']} ({row['source']}; {row['kind']} {row['claim']})",
+            "paper": both_values(row)[0],
+            "ours (95 % interval)": both_values(row)[1],
+            "n": cell_text(row["n"]),
+            "split, data": " · ".join(row[key] for key in ("split", "data") if row[key]) or "–",
+            "verdict": verdict_text(row) + (f". {row['note']}" if row["note"] else ""),
+            "from": origin_text(row),
+        }
+        for row in ledger_rows(rows)
+    ]
+    marks = [f"border-left: 6px solid {COLOURS[name]}" for name in standing(rows)]
+    table = readable(pd.DataFrame(lines), caption).apply(lambda _: marks, subset=["verdict"])
+    return table.set_properties(subset=["claim", "verdict"], width="24em")
 
 
 def draw_verdicts(table: pd.DataFrame, titles: Mapping[str, str], *, title: str, caption: str = "") -> Figure:

@@ -32,6 +32,12 @@ def test_everything_that_may_be_said_has_a_look() -> None:
     assert len(ledger_plots.HATCHES) == len(ledger_plots.COLOURS) - len(coloured)
 
 
+def test_claims_are_shown_with_the_colour_of_their_verdict(table: pd.DataFrame) -> None:
+    page = ledger_plots.claims_table(table.loc[["table_1_accuracy"]].rename_axis("claim"), "Table 1").to_html()
+    for text in ("Table 1</caption>", "0.400 (0.300 to 0.500)", f"solid {ledger_plots.COLOURS[UNTESTABLE]}"):
+        assert text in page
+
+
 def test_bars_add_up_to_all_claims(table: pd.DataFrame) -> None:
     fig = ledger_plots.draw_verdicts(table, paper.value("sections"), title="Verdicts")
     bars = [patch.get_width() for patch in fig.axes[0].patches if isinstance(patch, Rectangle)]
