@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 from microx_utils.components import PAPER_COMPONENTS
-from microx_utils.models import build_compact, build_published, count_parameters
+from microx_utils.models import build_compact, build_published
 
 
 def timed(step: Callable[[], object]) -> tuple[float, float]:
@@ -60,7 +60,7 @@ def main() -> None:
         for name, times in taken.items():
             medians[name] = [1000 * statistics.median(column) / options.batch for column in zip(*times, strict=True)]
             processor, clock = medians[name]
-            print(f"{work:9}{name:24}{count_parameters(networks[name]):>12,}{processor:>13.2f}{clock:>9.2f}")
+            print(f"{work:9}{name:24}{networks[name].count_params():>12,}{processor:>13.2f}{clock:>9.2f}")
         published, compact = medians.values()
         print(f"{work:9}{published[0] / compact[0]:.1f} times less processor time a clip\n")
 

@@ -4,13 +4,12 @@ Shapes in the comments: B segments in a batch, T frames, H x W pixels, C channel
 Everything is built from Keras 3 layers and `keras.ops`, so it runs on TensorFlow, JAX and PyTorch (KERAS_BACKEND).
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import keras
 from keras import layers, ops
-from keras.src.backend.common import global_state  # no public way to forget a variable that is never filled
 
 from microx_utils.components import PAPER_COMPONENTS, block_name, block_parts, check_blocks
 from microx_utils.labels import EMOTIONS
@@ -236,6 +235,24 @@ def _network(
     return keras.Model(inputs, emotion, name=name)
 
 
+def shapes_only(build: Callable[..., keras.Model], *arguments: Any, **options: Any) -> keras.Model:
+    """Return `build(*arguments, **options)` without allocating weights: the layers only know their weights' shapes.
+
+    Even the published network can be counted and drawn like this on any machine. It can't be run or trained.
+
+    >>> f"{shapes_only(build_published).count_params():,}"
+    '276,362,527'
+    """
+
+    def built() -> keras.Model:
+        with keras.StatelessScope(initialize_variables=False):
+            return build(*arguments, **options)
+
+    # Keras lists weights without values, and would fill them after the next model is built. The list is the thread's.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(built).result()
+
+
 class BlockRow(NamedTuple):
     """One layer of a block, as a diagram shows it. Shapes have no batch axis."""
 
@@ -278,28 +295,3 @@ def block_rows(model: keras.Model, component: str) -> list[BlockRow]:
     if not rows:
         raise ValueError(f"the model has no {component!r}; it has {[*model.input, FUSION]}")
     return rows
-
-
-def count_parameters(model: keras.Model) -> int:
-    """Return the number of weights, trained or not; works on a model made inside `shapes_only` too."""
-    return model.count_params()
-
-
-@contextmanager
-def shapes_only() -> Iterator[None]:
-    """Build models without their weights: inside the block, layers know the shapes of their weights, not the values.
-
-    The published network can so be counted and drawn on any machine. Such a model can't be run or trained.
-
-    >>> with shapes_only():
-    ...     model = build_published()
-    >>> f"{count_parameters(model):,}"
-    '276,362,527'
-    """
-    before = list(global_state.get_global_attribute("uninitialized_variables", []))
-    try:
-        with keras.StatelessScope(initialize_variables=False):
-            yield
-    finally:
-        # Keras would otherwise fill these variables, gigabytes of them, at the end of the next stateless scope.
-        global_state.set_global_attribute("uninitialized_variables", before)

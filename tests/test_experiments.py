@@ -145,8 +145,7 @@ def test_every_experiment_says_what_it_is() -> None:
 
 
 def test_the_paper_profile_is_the_papers_network() -> None:
-    with models.shapes_only():
-        network = training.build(load_experiment("table1_microx", get_profile("paper")))
+    network = models.shapes_only(training.build, load_experiment("table1_microx", get_profile("paper")))
     assert network.count_params() == 276_362_527
 
 

@@ -15,7 +15,6 @@ from microx_utils.models import (
     block_rows,
     build_compact,
     build_published,
-    count_parameters,
     shapes_only,
 )
 
@@ -125,9 +124,7 @@ def test_fast_layer_refuses(arguments: dict, shape: tuple, message: str) -> None
 
 def test_published_network_has_the_published_count() -> None:
     """The authors' network, without allocating its gigabyte; and the formula of its layers."""
-    with shapes_only():
-        model = build_published(PAPER_COMPONENTS)
-    assert count_parameters(model) == 276_362_527
+    assert shapes_only(build_published, PAPER_COMPONENTS).count_params() == 276_362_527
     conv_lstm = 4 * 64 * (9 * 3 + 9 * 64 + 1)
     dense = 58 * 58 * 64 * 256 + 256
     assert 5 * (conv_lstm + dense + 256 * 7 + 7) + 35 * 7 + 7 == 276_362_527
@@ -137,9 +134,9 @@ def test_counting_allocates_no_weights() -> None:
     code = (
         "import resource; from microx_utils import models as m\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "with m.shapes_only(): model = m.build_published()\n"
+        "model = m.shapes_only(m.build_published)\n"
         "m.build_compact()\n"  # a later model must not fill the weights that were left out
-        "print(m.count_parameters(model), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+        "print(model.count_params(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     count, grown = map(int, done.stdout.split())
@@ -150,16 +147,14 @@ def test_counting_allocates_no_weights() -> None:
 
 def test_small_published_network_counts_its_arrays() -> None:
     model = build_published(("nose", "mouth"), size=10, frames=2, filters=4, dense=8)
-    with shapes_only():
-        drawn = build_published(("nose", "mouth"), size=10, frames=2, filters=4, dense=8)
+    drawn = shapes_only(build_published, ("nose", "mouth"), size=10, frames=2, filters=4, dense=8)
     arrays = sum(weight.size for weight in model.get_weights())
-    assert count_parameters(model) == count_parameters(drawn) == arrays
+    assert model.count_params() == drawn.count_params() == arrays
     assert arrays == 2 * (4 * 4 * (27 + 36 + 1) + (8 * 8 * 4 * 8 + 8) + 8 * 7 + 7) + 14 * 7 + 7
 
 
 def test_block_rows_are_figure_5() -> None:
-    with shapes_only():
-        rows = block_rows(build_published(), "full_face")
+    rows = block_rows(shapes_only(build_published), "full_face")
     assert [(row.name, row.output_shape) for row in rows] == [
         ("input", (10, 60, 60, 3)),
         ("conv_lstm2d", (58, 58, 64)),
@@ -180,6 +175,11 @@ def test_block_rows_of_the_fusion_and_of_nothing() -> None:
     assert [(row.name, row.output_shape) for row in rows] == [("concatenate", (21,)), ("dense", (7,))]
     with pytest.raises(ValueError, match="no 'eye'"):
         block_rows(model, "eye")
+
+
+def test_errors_of_a_network_without_weights_are_raised() -> None:
+    with pytest.raises(ValueError, match="unknown components"):
+        shapes_only(build_published, ("chin",))
 
 
 @pytest.mark.parametrize("build", [build_published, build_compact])

@@ -27,8 +27,7 @@ def clip(clip_path, openface_data):
 
 @pytest.fixture(scope="module")
 def published_rows():
-    with models.shapes_only():
-        return models.block_rows(models.build_published(), "left_eye")
+    return models.block_rows(models.shapes_only(models.build_published), "left_eye")
 
 
 def paper_crops(crops: np.ndarray) -> np.ndarray:
