@@ -5,16 +5,12 @@ network, named after the paper's tables. A table of experiments.toml at a profil
 """
 
 import tomllib
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from microx_utils.components import STYLES, check_blocks
-
-if TYPE_CHECKING:
-    import pandas as pd  # not at run time: the command line only needs the names, and quickly
 
 PROFILES_FILE = Path(__file__).with_name("profiles.toml")
 EXPERIMENTS_FILE = Path(__file__).with_name("experiments.toml")
@@ -38,9 +34,6 @@ _COUNTS = (
     *("crop_size", "filters", "stride", "dense", "batch_size", "epochs", "runs", "patience"),
     *("bootstrap", "seeds", "frames", "step"),
 )
-
-SUBJECTS_PER_CLASS = 3
-"""How many people of a subset show each class, if the data has them: one each to train, validate and test."""
 
 
 def _check(where: str, values: Mapping[str, Any]) -> None:
@@ -119,47 +112,6 @@ def get_profile(name: str) -> Profile:
     if name not in _PROFILES:
         raise ValueError(f"unknown profile {name!r}; choose from {PROFILES}")
     return _PROFILES[name]
-
-
-def select_clips(clips: "pd.DataFrame", profile: Profile) -> "pd.DataFrame":
-    """Return the clips of the profile's `subjects`: of everyone, or of a few people who still show every class.
-
-    People (`split_group`) are taken from each corpus in turn, in sorted order. People who only show classes that three
-    chosen people already show are passed over at first. The choice depends on the table and the number alone, and a
-    larger number keeps everyone whom a smaller number chose.
-
-    Parameters
-    ----------
-    clips
-        A clip table with at least `corpus`, `split_group` and `emotion`.
-
-    Returns
-    -------
-    DataFrame
-        The chosen rows in the table's order, with a new index from 0.
-    """
-    if profile.subjects is None:
-        return clips.reset_index(drop=True)
-    classes = clips.groupby("split_group")["emotion"].agg(set)
-    corpus_of = clips.groupby("split_group")["corpus"].min()
-    # BAUM-1a and BAUM-1s share their people: a person counts for the first corpus by name
-    turn = corpus_of.sort_index().groupby(corpus_of.sort_index()).cumcount()
-    waiting = sorted(classes.index, key=lambda person: (turn[person], corpus_of[person], person))
-    shown: Counter[str] = Counter()
-    chosen: list[str] = []
-    while waiting and len(chosen) < profile.subjects:
-        useful = (p for p in waiting if any(shown[emotion] < SUBJECTS_PER_CLASS for emotion in classes[p]))
-        person = next(useful, waiting[0])
-        waiting.remove(person)
-        chosen.append(person)
-        shown.update(classes[person])
-    return clips[clips["split_group"].isin(chosen)].reset_index(drop=True)
-
-
-def select_own(clips: "pd.DataFrame", profile: Profile) -> "pd.DataFrame":
-    """Return the clips of the first `own_subjects` people, in sorted order, of a table of own recordings."""
-    people = sorted(clips["split_group"].unique())[: profile.own_subjects]
-    return clips[clips["split_group"].isin(people)].reset_index(drop=True)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Results are cached: the first call does the work, on this machine or on a cluste
 
 import os
 import traceback
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -15,10 +16,54 @@ from microx_utils import landmarks, training
 from microx_utils.components import Style
 from microx_utils.corpora import data_sources, load_clips, resolve_data
 from microx_utils.crops import CropStore, crop_store, join_stores
-from microx_utils.experiments import Profile, load_experiment, select_clips, select_own
+from microx_utils.experiments import Profile, load_experiment
 from microx_utils.support import paths
 from microx_utils.support.parallel import run_parallel
 from microx_utils.training import Run
+
+SUBJECTS_PER_CLASS = 3
+"""How many people of a subset show each class, if the data has them: one each to train, validate and test."""
+
+
+def select_clips(clips: pd.DataFrame, profile: Profile) -> pd.DataFrame:
+    """Return the clips of the profile's `subjects`: of everyone, or of a few people who still show every class.
+
+    People (`split_group`) are taken from each corpus in turn, in sorted order. People who only show classes that three
+    chosen people already show are passed over at first. The choice depends on the table and the number alone, and a
+    larger number keeps everyone whom a smaller number chose.
+
+    Parameters
+    ----------
+    clips
+        A clip table with at least `corpus`, `split_group` and `emotion`.
+
+    Returns
+    -------
+    DataFrame
+        The chosen rows in the table's order, with a new index from 0.
+    """
+    if profile.subjects is None:
+        return clips.reset_index(drop=True)
+    classes = clips.groupby("split_group")["emotion"].agg(set)
+    corpus_of = clips.groupby("split_group")["corpus"].min()
+    # BAUM-1a and BAUM-1s share their people: a person counts for the first corpus by name
+    turn = corpus_of.sort_index().groupby(corpus_of.sort_index()).cumcount()
+    waiting = sorted(classes.index, key=lambda person: (turn[person], corpus_of[person], person))
+    shown: Counter[str] = Counter()
+    chosen: list[str] = []
+    while waiting and len(chosen) < profile.subjects:
+        useful = (p for p in waiting if any(shown[emotion] < SUBJECTS_PER_CLASS for emotion in classes[p]))
+        person = next(useful, waiting[0])
+        waiting.remove(person)
+        chosen.append(person)
+        shown.update(classes[person])
+    return clips[clips["split_group"].isin(chosen)].reset_index(drop=True)
+
+
+def select_own(clips: pd.DataFrame, profile: Profile) -> pd.DataFrame:
+    """Return the clips of the first `own_subjects` people, in sorted order, of a table of own recordings."""
+    people = sorted(clips["split_group"].unique())[: profile.own_subjects]
+    return clips[clips["split_group"].isin(people)].reset_index(drop=True)
 
 
 def clips_of(data: str, profile: Profile, *, own: bool = False) -> pd.DataFrame:
