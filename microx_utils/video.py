@@ -1,53 +1,52 @@
 """Frames from video files at a steady rate, and video files from frames.
 
-OpenCV reads (it decodes whatever FFmpeg does), PyAV writes H.264 (no system ffmpeg is needed).
-A neural network that looks at ten frames needs every ten to last equally long, so frames are resampled to
-30 per second (the paper's section III.B) by their timestamps: 24, 25, 60 fps and variable rates come out alike.
+PyAV reads what FFmpeg decodes and writes H.264; no system ffmpeg is needed. A frame is what a player shows: of the
+default video track, at its time, upright, with square pixels. A file without that is refused, and the error says why.
 
-Where a corpus keeps several clips in one file (a dialog of two people, say), a clip's path ends in a W3C media
-fragment: `dialog.avi#t=6.29,8.235&xywh=percent:0,0,50,100` is the left half of the picture from 6.29 s to 8.235 s.
+A network that looks at ten frames needs all ten to last equally long, so frames are resampled to 30 per second (the
+paper's section III.B) by their time stamps: 24, 25 and 60 fps and variable rates all come out alike.
+
+A part of a file is named by a W3C media fragment: `dialog.avi#t=6.29,8.235&xywh=percent:0,0,50,100` is the left half
+of the picture from 6.29 s to 8.235 s, one of several clips that share a file.
 """
 
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
+from itertools import chain, pairwise
 from os import PathLike
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import av
 import cv2
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from microx_utils.support.cache import atomic_file, content_key, file_key
 from microx_utils.support.errors import DataError
 
-T = TypeVar("T")
-
-FPS = 30.0
-"""The paper's frame rate, to which every clip is brought."""
-
-_PLAUSIBLE_FPS = (1.0, 1000.0)  # OpenCV reports 0, or the container's tick rate, where a file names no rate
-_WHOLE = 0.9  # of the frames the index promises; a few may be missing at the ends without harm
+FPS = 30.0  # the paper's frame rate, to which every clip is brought
+_SHORTEST, _LONGEST = 1e-3, 1.0  # s; a frame's plausible duration, which some files state wrongly or not at all
+_WHOLE = 0.9  # of the duration stated; the ends may differ a little without harm
+_LONGEST_GAP = 2.0  # s between two frames: webcams stall for less, wrong time stamps and lost parts make more
+_MOST_REORDERED = 16  # frames: no codec stores a frame further from its place in the order shown
+_NEAR = 1e-4  # s; time stamps in milliseconds or ticks may lie a little before the time they stand for
 _TIE = 1e-3  # of an output frame: times in milliseconds (Matroska) must not decide which of two frames is nearer
+_RUN_UP = 1.0  # s before a part's start from which to look back for a keyframe
+_STATE_DURATION = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "flv", "asf"}  # elsewhere FFmpeg estimates it
 _REENCODE = "Copy the file again from its source, or re-encode it: ffmpeg -i IN -c:v libx264 OUT.mp4."
-
-
+_COMPARE = "Compare the corpus's times with the video's length; copy the video again."
 _FRAGMENT = re.compile(r"#t=(\d+(?:\.\d+)?),(\d+(?:\.\d+)?)(?:&xywh=percent:(\d+),(\d+),(\d+),(\d+))?$")
-_NEAR = 1e-4  # s; stamps in milliseconds or ticks may lie a little before the time that they stand for
-_RUN_UP = 2.0  # s; where the file can be wound to a place, decoding begins that much earlier
 
 
 @dataclass(frozen=True)
 class Cut:
-    """A part of a video: seconds from its first frame, `end` not included, and x, y, width, height in % of the picture.
-
-    >>> Cut(6.29, 8.235, (0, 0, 50, 100)).fragment
-    '#t=6.29,8.235&xywh=percent:0,0,50,100'
-    """
+    """A part of a video: seconds from its first frame up to `end`, and x, y, width, height in % of the picture."""
 
     start: float
     end: float
@@ -56,8 +55,9 @@ class Cut:
     @property
     def fragment(self) -> str:
         """What to put behind a file's name so that it means this part of it."""
+        start, end = (np.format_float_positional(time, 6, trim="-") for time in (self.start, self.end))
         area = "" if self.area == (0, 0, 100, 100) else "&xywh=percent:" + ",".join(map(str, self.area))
-        return f"#t={_seconds(self.start)},{_seconds(self.end)}{area}"
+        return f"#t={start},{end}{area}"
 
     def crop(self, frame: np.ndarray) -> np.ndarray:
         """Return the cut's part of a frame (H, W, ...), a view."""
@@ -66,19 +66,10 @@ class Cut:
         return frame[height * y // 100 : height * (y + h) // 100, width * x // 100 : width * (x + w) // 100]
 
 
-def _seconds(value: float) -> str:
-    """Return seconds to the microsecond, never as 7e+07.
-
-    >>> _seconds(70000000), _seconds(6.2901)
-    ('70000000', '6.2901')
-    """
-    return f"{value:.6f}".rstrip("0").rstrip(".")
-
-
 def split_path(path: str | PathLike[str]) -> tuple[Path, Cut | None]:
     """Return the file that a clip's path names, and the part of it that is the clip: None for all of it.
 
-    Raises ValueError for a part without duration or one that leaves the picture.
+    Raises ValueError if the part is empty or leaves the picture.
     """
     match = _FRAGMENT.search(str(path))
     if match is None:
@@ -92,36 +83,29 @@ def split_path(path: str | PathLike[str]) -> tuple[Path, Cut | None]:
 
 
 def video_key(path: str | PathLike[str]) -> str:
-    """Return 16 hex digits that change with a clip's bytes, and with the part of the file that it is.
-
-    Raises DataError for a file that is missing or can't be read.
-    """
+    """Return 16 hex digits that change with a clip's bytes and its part of the file; raise DataError without a file."""
     file, cut = split_path(path)
-    try:
-        if not file.is_file():  # a pipe would be waited for, for ever
-            raise DataError(file, "no such file, or not a file", "Check the path.")
-        whole = file_key(file) if cut is None else _file_key_once(file, *_state(file))
-    except OSError as error:
-        raise DataError(file, f"can't be read ({error.strerror})", "Check the path, and who may read it.") from error
-    if cut is None:
-        return whole
-    return content_key(video=whole, start=cut.start, end=cut.end, area=cut.area)
+    key = _cached_key(file, *_state(file))
+    return key if cut is None else content_key(video=key, start=cut.start, end=cut.end, area=cut.area)
 
 
 def _state(file: Path) -> tuple[int, int]:
-    """Return a file's size and time of change: what tells an lru_cache that it is still the same."""
-    status = file.stat()
-    return status.st_size, status.st_mtime_ns
+    """Return a file's size and time of change, which tell a cache that it is the same; raise if it can't be read."""
+    try:
+        if not file.is_file():  # reading a pipe would wait for ever
+            raise DataError(file, "no such file, or not a file", "Check the path.")
+        with file.open("rb"):
+            return file.stat().st_size, file.stat().st_mtime_ns
+    except OSError as error:
+        raise DataError(file, f"can't be read ({error.strerror})", "Check the path, and who may read it.") from error
 
 
-@lru_cache(maxsize=64)
-def _file_key_once(file: Path, size: int, changed: int) -> str:
-    return file_key(file)
+_cached_key = lru_cache(maxsize=64)(lambda file, size, changed: file_key(file))
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video file is like, before resampling: size in px, frames per second, frames, seconds."""
+    """What a clip is like before resampling: size shown in px, mean frames per second, frames, seconds."""
 
     path: Path
     width: int
@@ -132,149 +116,73 @@ class VideoInfo:
 
 
 def probe_video(path: str | PathLike[str]) -> VideoInfo:
-    """Return size, rate and length of a video as stored (before resampling).
+    """Return the size, rate and length of a clip before resampling; raise as the call of `iter_frames` does.
 
-    Reads timestamps without decoding, so it is quick. `fps` is the average rate, `seconds` the same duration that
-    `iter_frames` fills.
-
-    Raises
-    ------
-    DataError
-        Missing, empty, cut short (MP4, Matroska and AVI say how long they are), not a video, or no frame in it.
+    Width, height and seconds are those of its frames. Only the first is decoded, so damage to the others goes unseen.
     """
-    file, cut = split_path(path)
-    capture = _open(file)
-    width, height = (int(capture.get(size)) for size in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
-    nominal_step = 1 / _nominal_fps(capture)
-    capture.release()
-    stamps, tick = _stamps(file, *_state(file))
-    count = len(stamps)
-    known = [stamp for stamp in stamps if stamp is not None]
-    if cut is not None:
-        origin = min(known, default=0)
-        known = [stamp for stamp in known if cut.start <= (stamp - origin) * tick + _NEAR < cut.end]
-        if not known:
-            raise _outside(file, cut)
-        count = len(known)
-        height, width = cut.crop(np.empty((height, width), bool)).shape
-    span = (max(known) - min(known)) * tick if known else 0.0
-    seconds = span * count / (count - 1) if span else count * nominal_step
+    clip = _clip(path)
+    height, width, _ = next(iter_frames(path))[1].shape
+    count, seconds = len(clip.times), clip.seconds
     return VideoInfo(Path(path), width, height, round(count / seconds, 6), count, round(seconds, 6))
-
-
-@lru_cache(maxsize=4)  # a dialog of a hundred clips is a hundred times the same file
-def _stamps(file: Path, size: int, changed: int) -> tuple[list[int | None], float]:
-    """Return the time stamps of a file's packets, in the order stored, and the seconds of one tick."""
-    try:
-        with av.open(str(file)) as container:
-            packets = [packet for packet in container.demux(video=0) if packet.size]
-            stamps = [packet.dts if packet.pts is None else packet.pts for packet in packets]
-            tick = float(container.streams.video[0].time_base or 0)
-    except av.FFmpegError as error:
-        raise DataError(file, f"can't be read as a video ({error})", _REENCODE) from error
-    if not stamps:
-        raise DataError(file, "holds no frame", _REENCODE)
-    return stamps, tick
 
 
 def iter_frames(path: str | PathLike[str], *, fps: float = FPS) -> Iterator[tuple[float, np.ndarray]]:
     """Yield `(time_s, frame)` at a steady rate, holding only a few frames in memory.
 
-    Output frame k stands for the time k / fps after the clip's first frame and is the stored frame whose
-    timestamp is nearest: frames are repeated or left out, never blended. As many come out as fit the clip's
-    duration (the last frame lasts as long as the average one), at least one.
+    Output frame k stands for the time k / fps after the clip's first frame and is the stored frame whose time stamp is
+    nearest: frames are repeated or left out, never blended. As many come out as fit the clip's duration (the last
+    frame lasts as long as the average one), at least one.
 
-    Parameters
-    ----------
-    path
-        Any file that OpenCV's FFmpeg decodes, or a part of it (see `split_path`).
-    fps
-        Frames per second wanted.
+    Frames are uint8 (H, W, 3), RGB: rotated and mirrored as the file says, scaled in width to square pixels, not
+    deinterlaced, and letterboxed to the first frame's size where the resolution changes. Repeats of a frame share
+    memory: copy before writing to it.
 
-    Yields
-    ------
-    time_s : float
-        Seconds from the first frame: 0, 1/fps, 2/fps, ...
-    frame : uint8 (H, W, 3), RGB
-        Turned upright where the file says how (phones). Repeats of a frame share memory: copy before writing in it.
-
-    Raises
-    ------
-    DataError
-        Missing, empty, cut short (MP4, Matroska, AVI), not a video, or damaged so that a tenth of its frames don't
-        decode (MP4; other formats don't count their frames reliably), or the part lies outside of it. What can be told
-        from the file's outside is raised by the call, what only decoding shows when iteration gets there.
+    Raises DataError on the call if the file is missing, empty, cut short or no video, if its time stamps contradict
+    each other or leave a gap of more than 2 s, or if the part lies outside it; on iteration if a frame is damaged.
     """
     if not fps > 0:
         raise ValueError(f"fps is {fps}, and has to be above 0")
-    file, cut = split_path(path)
-    capture = _open(file)
-    decoded = _decode(file, capture) if cut is None else _decode_part(file, capture, cut)
-    return _resample(
-        ((time, cv2.cvtColor(image, cv2.COLOR_BGR2RGB)) for time, image in decoded), fps, 1 / _nominal_fps(capture)
-    )
+    clip = _clip(path)
+    return _pictures(clip, _resample(_decode(clip), fps, clip.seconds))
 
 
 def read_frames(path: str | PathLike[str], *, fps: float = FPS) -> tuple[np.ndarray, np.ndarray]:
-    """Return all frames of a clip at a steady rate: `(frames, times)`.
+    """Return all frames of a clip at a steady rate: `(frames, times)`, as `iter_frames` gives them one by one.
 
-    frames is uint8 (T, H, W, 3), RGB; times is float64 (T,), seconds from the first frame. For long videos use
-    `iter_frames`, which takes the same arguments and raises the same errors.
+    frames is uint8 (T, H, W, 3), RGB; times is float64 (T,), seconds from the first frame. Raises the same errors.
     """
     times, frames = zip(*iter_frames(path, fps=fps), strict=True)
     return np.stack(frames), np.array(times, np.float64)
 
 
 def stored_frames(path: str | PathLike[str], *, fps: float = FPS) -> np.ndarray:
-    """Return which stored frames `iter_frames` shows, intp (T,) counted from 0: rows of a table made frame by frame.
-
-    Of a part of a video they count from the part's first frame. Raises what `iter_frames` does.
-    """
-    file, cut = split_path(path)
-    capture = _open(file)
-    nominal_step = 1 / _nominal_fps(capture)
-    decoded = _decode(file, capture) if cut is None else _decode_part(file, capture, cut)
-    numbered = ((time, number) for number, (time, _) in enumerate(decoded))
-    return np.array([number for _, number in _resample(numbered, fps, nominal_step)], np.intp)
+    """Return which stored frames `iter_frames` shows, intp (T,), counted from the clip's first; raise as it does."""
+    clip = _clip(path)
+    numbered = ((time, number) for number, (time, _) in enumerate(_decode(clip)))
+    return np.array([number for _, number in _resample(numbered, fps, clip.seconds)], np.intp)
 
 
 def write_video(path: str | PathLike[str], frames: Iterable[np.ndarray], *, fps: float = FPS, crf: int = 23) -> None:
     """Write frames as an H.264 video (yuv420p, preset slow); the file appears only when it is whole.
 
-    Parameters
-    ----------
-    path
-        The file to write; its suffix names the container (.mp4, .mkv, .mov).
-    frames : uint8 (T, H, W, 3), RGB
-        An array, or any iterable of (H, W, 3) frames of one size. H and W must be even, because H.264's usual
-        pixel format stores colour at half resolution. (Padding in silence would move nothing, but the file would
-        no longer have the size that was asked for.)
-    fps
-        Frames per second.
-    crf
-        x264's constant rate factor: lower is better and larger, 18 is near lossless to the eye, 23 its default.
-
-    Raises
-    ------
-    ValueError
-        No frames, odd or changing size, or another dtype than uint8.
+    frames is uint8 (T, H, W, 3), RGB, or any iterable of (H, W, 3) of one size; H and W are even, because yuv420p
+    stores colour at half resolution. The suffix of `path` names the container. crf is x264's constant rate factor:
+    lower is better and larger, 18 is near lossless to the eye. Raises ValueError for frames that can't be written.
     """
     iterator = iter(frames)
-    first = next(iterator, None)
-    if first is None:
+    if (first := next(iterator, None)) is None:
         raise ValueError("there are no frames to write")
     shape = np.shape(first)
     if len(shape) != 3 or shape[2] != 3 or shape[0] % 2 or shape[1] % 2 or not shape[0] * shape[1]:
         raise ValueError(f"frames are {shape}, expected (H, W, 3) with even H and W; crop or pad them")
-    rate = Fraction(fps).limit_denominator(1001)
     with atomic_file(path) as temporary, av.open(str(temporary), "w") as container:
-        stream = container.add_stream("libx264", rate=rate)
+        stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         stream.height, stream.width = shape[:2]
         stream.pix_fmt = "yuv420p"
         # mbtree reads memory that nobody has written (x264 with AVX-512): other bytes, and pictures, in each process
         stream.options = {"crf": str(crf), "preset": "slow", "mbtree": "0"}
         stream.codec_context.thread_count = 1  # x264's output depends on its number of threads
-        for image in _chain(first, iterator):
+        for image in chain([first], iterator):
             if np.shape(image) != shape or image.dtype != np.uint8:
                 raise ValueError(f"a frame is {image.dtype} {np.shape(image)}, expected uint8 {shape} like the first")
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
@@ -282,172 +190,211 @@ def write_video(path: str | PathLike[str], frames: Iterable[np.ndarray], *, fps:
         container.mux(stream.encode(None))
 
 
-def _chain(first: np.ndarray, rest: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    yield first
-    yield from rest
+@dataclass(frozen=True)
+class _Clip:
+    """What a file's packets and its first frame tell about a clip.
+
+    times is float64 (frames,), seconds from the file's first frame; step is the nominal time between frames, s. A
+    frame's attribute `clock` ("" for none) is its time stamp in ticks of `tick` s, `origin` the first frame's. aspect
+    is a stored pixel's width over its height.
+    """
+
+    path: str | PathLike[str]
+    cut: Cut
+    times: np.ndarray
+    step: float
+    clock: str
+    tick: float
+    origin: int
+    aspect: float
+
+    @property
+    def seconds(self) -> float:
+        """How long the clip lasts if its last frame lasts as long as the average one."""
+        gaps = len(self.times) - 1
+        return float(self.times[-1] - self.times[0]) * (gaps + 1) / gaps if gaps else self.step
 
 
-def _open(path: Path) -> cv2.VideoCapture:
-    """Open a video for decoding on one thread (clips are worked on in parallel, one a core)."""
+def _clip(path: str | PathLike[str]) -> _Clip:
+    """Return what is known of a clip; raise DataError if a part of it is missing."""
+    file, cut = split_path(path)
+    clip = _whole(file, *_state(file))
+    if cut is not None:
+        inside = (clip.times + _NEAR >= cut.start) & (clip.times + _NEAR < cut.end)
+        clip = replace(clip, path=path, cut=cut, times=clip.times[inside])
+        if not inside.any():
+            raise DataError(path, f"has no frame from {cut.start:g} s to {cut.end:g} s", _COMPARE)
+        if clip.seconds < _WHOLE * (cut.end - cut.start):
+            raise DataError(path, f"ends before {cut.end:g} s: {clip.seconds:.2f} s are left", _COMPARE)
+    for before, after in pairwise(clip.times):
+        if after - before > _LONGEST_GAP:
+            problem = f"has a gap of {after - before:.1f} s: no frame between {before:.2f} s and {after:.2f} s"
+            raise DataError(path, problem, f"A time stamp is wrong or a part is lost. {_REENCODE}")
+    return clip
+
+
+@contextmanager
+def _open(file: Path) -> Iterator[tuple[av.container.InputContainer, Any]]:
+    """Open a file and choose its video track. One thread decodes it, because clips are processed in parallel."""
     try:
-        if not path.is_file():
-            raise DataError(path, "no such file, or not a file", "Check the path.")
-        size = path.stat().st_size
-        wanted = _stated_size(path, size)
-    except OSError as error:
-        raise DataError(path, f"can't be read ({error.strerror})", "Make the file readable.") from error
+        with av.open(str(file.absolute()), metadata_errors="replace") as container:  # a relative a:b/c is of protocol a
+            stream = container.streams.best("video")
+            cover = av.stream.Disposition.attached_pic
+            if stream is None or stream.disposition & cover or stream.codec_context is None:
+                raise DataError(file, "holds no video track that FFmpeg decodes", _REENCODE)
+            stream.codec_context.thread_count = 1
+            if stream.codec_context.name == "hevc":  # this decoder doesn't say which frames it patched up
+                stream.codec_context.options = {"err_detect": "explode"}
+            yield container, stream
+    except av.FFmpegError as error:
+        problem = f"can't be opened or read to its end ({error.strerror}): it is cut short, or no video"
+        raise DataError(file, problem, _REENCODE) from error
+
+
+@lru_cache(maxsize=4)  # a dialog of a hundred clips is one file a hundred times
+def _whole(file: Path, size: int, changed: int) -> _Clip:
+    """Read a file's packets; raise DataError for a file that is cut short or contradicts itself."""
     if not size:
-        raise DataError(path, "is empty (0 bytes)", "Copy the file again from its source.")
-    if wanted > size:
-        raise DataError(path, f"is cut short: {size:,} bytes, its parts add to at least {wanted:,}", _REENCODE)
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
-    if not capture.isOpened():
-        capture.release()
-        raise DataError(path, "can't be opened as a video: cut short, or another kind of file", _REENCODE)
-    return capture
+        raise DataError(file, "is empty (0 bytes)", "Copy the file again from its source.")
+    packets: list[tuple[int | None, int | None, int | None]] = []
+    ends: dict[int, float] = {}
+    keyed = False
+    with _open(file) as (container, stream):
+        for packet in container.demux():
+            stamp = packet.dts if packet.pts is None else packet.pts
+            if stamp is not None:
+                end = (stamp + (packet.duration or 0)) * float(packet.time_base)
+                ends[packet.stream_index] = max(end, ends.get(packet.stream_index, end))
+            keyed = keyed or (packet.stream is stream and packet.is_keyframe)  # nothing decodes before
+            if packet.stream is stream and keyed and packet.size and not packet.is_discard:
+                packets.append((packet.pts, packet.dts, packet.duration))
+        kind, tick = container.format.name, float(stream.time_base or 0)
+        end, stated = ends.get(stream.index, 0.0), (stream.duration or 0) * tick
+        if not stated:  # for the track alone
+            end, stated = max(ends.values(), default=0.0), (container.duration or 0) / av.time_base
+        aspect = float(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1)
+    if not packets:
+        raise DataError(file, "holds no frame that decodes", _REENCODE)
+    pts, dts, durations = np.array(packets, float).T  # None becomes NaN
+    step = float(np.sort(durations)[len(durations) // 2]) * tick
+    step = step if _SHORTEST <= step <= _LONGEST else 1 / FPS
+    if kind in _STATE_DURATION and end < stated - max(3 * step, min((1 - _WHOLE) * stated, 0.5)):
+        raise DataError(file, f"is cut short: it ends at {end:.2f} s of {stated:.2f} s", _REENCODE)
+    # AVI stores no presentation times, and those that FFmpeg makes up are wrong where there are B-frames
+    clock, stamps = ("dts", dts) if kind == "avi" or np.isnan(pts).any() else ("pts", pts)
+    origin = start = stamps.min()
+    if clock == "dts" or start < stamps[0]:
+        # a frame's dts is that of a later packet, and what precedes the first keyframe builds on frames that lack
+        origin = getattr(next(_frames(file, None, []), None), clock, None)
+    if origin is None or not np.ptp(stamps) > 0:
+        clock, stamps, tick, origin, start = "", np.arange(len(stamps)), step, 0, 0
+    times = np.sort(stamps - (start if clock == "dts" else origin)) * tick
+    times = times[times > -_NEAR]
+    moved = np.abs(np.argsort(np.argsort(stamps, kind="stable")) - np.arange(len(stamps))).max()
+    if moved > _MOST_REORDERED or (len(times) - 1) * _SHORTEST > times[-1]:
+        problem = f"has wrong time stamps: {len(times)} frames in {times[-1]:.2f} s, one of them {moved} places off"
+        raise DataError(file, problem, _REENCODE)
+    if not 0.1 < aspect < 10:
+        raise DataError(file, f"states that its pixels are {aspect:g} times as wide as high", _REENCODE)
+    return _Clip(file, Cut(0, math.inf), times, step, clock, tick, int(origin), aspect)
 
 
-def _is_mp4(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(8)[4:] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+def _decode(clip: _Clip, *, seek: bool = True) -> Iterator[tuple[float, av.VideoFrame]]:
+    """Yield `(time_s, frame)` as stored, times from 0; after a damaged one, on which others build, only count them."""
+    start, end = clip.cut.start, clip.cut.end
+    seek = seek and clip.clock != "" and start > _RUN_UP
+    target = clip.origin + int((start - _RUN_UP) / clip.tick) if seek else None
+    failed: list[av.Packet] = []
+    count, incomplete, first = 0, 0, 0.0
+    for time, frame in _rising(clip, _frames(split_path(clip.path)[0], target, failed)):
+        if (seek := seek and time > start) or time + _NEAR >= end:
+            break
+        if time + _NEAR >= start:
+            first, count = (first if count else time), count + 1
+            incomplete += frame.is_corrupt
+            if not failed and not incomplete:
+                yield time - first, frame
+    if seek:  # the format can't be wound to where the part begins
+        yield from _decode(clip, seek=False)
+    elif failed or incomplete or count < _WHOLE * len(clip.times):
+        problem = f"is damaged: {count} of its {len(clip.times)} frames decode, "
+        problem += f"{incomplete} of them incompletely, and {len(failed)} packets fail"
+        raise DataError(clip.path, problem, _REENCODE)
 
 
-def _stated_size(path: Path, size: int) -> int:
-    """Return how many bytes a file says that it has: more than `size` where an MP4, Matroska or AVI file was cut.
-
-    Where a file doesn't say (other formats, live recordings), `size`.
-    """
-    if _is_mp4(path):
-        return _mp4_size(path, size)
-    with path.open("rb") as file:
-        start = file.read(256)  # Matroska's header has some 40 bytes
-    if start[:4] == b"RIFF":
-        return 8 + int.from_bytes(start[4:8], "little")
-    at = 0
-    for name in (b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"):  # Matroska: the header, then a segment with the rest
-        if start[at : at + 4] != name or not (first := int.from_bytes(start[at + 4 : at + 5])):
-            return size
-        digits = 9 - first.bit_length()  # the first byte's leading zeros tell how many bytes a length has
-        unknown = (1 << 7 * digits) - 1
-        length = int.from_bytes(start[at + 4 : at + 4 + digits]) & unknown
-        if length == unknown:
-            return size
-        at += 4 + digits + length
-    return at
+def _frames(file: Path, target: int | None, failed: list[av.Packet]) -> Iterator[av.VideoFrame]:
+    """Yield frames in the order shown, from the first or a keyframe before a time stamp; collect packets that fail."""
+    with _open(file) as (container, stream):
+        if target is not None:
+            with suppress(av.FFmpegError):  # then decoding begins with the first frame
+                container.seek(target, stream=stream)
+        aspect, started = stream.codec_context.sample_aspect_ratio, False
+        for packet in container.demux(stream):
+            started = started or packet.is_keyframe
+            try:
+                yield from packet.decode() if started else ()
+            except av.FFmpegError:
+                failed.append(packet)
+            failed += [packet] * packet.is_corrupt
+            if packet.is_keyframe and stream.codec_context.sample_aspect_ratio != aspect:
+                raise DataError(file, "changes the shape of its pixels midway", _REENCODE)
 
 
-def _mp4_size(path: Path, size: int) -> int:
-    """Return the bytes that an MP4's top-level boxes add to; more than the file has where it was cut."""
-    at = 0
-    with path.open("rb") as file:
-        while at + 8 <= size:
-            file.seek(at)
-            header = file.read(16)
-            length = int.from_bytes(header[:4], "big")
-            if length == 1:  # a 64-bit length follows the name
-                length = int.from_bytes(header[8:16], "big")
-            if length < 8:  # 0 means "to the end of the file"; less than a header is padding
-                return size
-            at += length
-    return at
+def _rising(clip: _Clip, frames: Iterator[Any]) -> Iterator[tuple[float, av.VideoFrame]]:
+    """Yield `(time_s, frame)`: seconds from the file's first frame, made up where a time stamp is missing or wrong."""
+    previous = -clip.step
+    for pair in pairwise(chain(frames, [None])):
+        stamps = (getattr(frame, clip.clock, None) for frame in pair)
+        time, ahead = (math.nan if stamp is None else (stamp - clip.origin) * clip.tick for stamp in stamps)
+        if not time > previous or previous < ahead <= time:
+            time = (previous + ahead) / 2 if ahead > previous else previous + clip.step
+        yield time, pair[0]
+        previous = time
 
 
-def _nominal_fps(capture: cv2.VideoCapture) -> float:
-    fps = float(capture.get(cv2.CAP_PROP_FPS))
-    return fps if _PLAUSIBLE_FPS[0] <= fps <= _PLAUSIBLE_FPS[1] else FPS
+def _pictures(clip: _Clip, resampled: Iterator[tuple[float, av.VideoFrame]]) -> Iterator[tuple[float, np.ndarray]]:
+    """Yield `(time_s, RGB frame)`; where the size changes, letterbox to the first frame's."""
+    reformatter, last, shape = VideoReformatter(), None, None
+    for time, frame in resampled:
+        if frame is not last:
+            if shape is None or frame.key_frame:  # looking it up takes a tenth of the time of decoding
+                matrix = frame.side_data.get("DISPLAYMATRIX")
+            image, last = _upright(clip, reformatter, frame, matrix), frame
+            height, width = shape = shape or image.shape[:2]
+            if image.shape[:2] != shape:
+                scale = min(np.divide(shape, image.shape[:2]))
+                h, w = (round(side * scale) or 1 for side in image.shape[:2])
+                y, x = (height - h) // 2, (width - w) // 2
+                bars = (y, height - h - y, x, width - w - x, cv2.BORDER_CONSTANT)
+                image = cv2.copyMakeBorder(cv2.resize(image, (w, h)), *bars)
+            image = clip.cut.crop(image)
+        yield time, image
 
 
-def _decode(path: Path, capture: cv2.VideoCapture) -> Iterator[tuple[float, np.ndarray]]:
-    """Yield `(time_s, BGR frame)` as stored, times from 0 and strictly rising.
-
-    OpenCV's timestamp is right for MP4 and Matroska, B-frames and variable rates included. In AVI with B-frames it
-    lags by the decoder's delay and is 0 for the last frames; in raw streams it is always 0. So times count from
-    the first frame, and one that doesn't rise is put a nominal frame after the one before.
-    """
-    step = 1 / _nominal_fps(capture)
-    promised = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if _is_mp4(path) else 0  # elsewhere only an estimate
-    count, origin, previous = 0, 0.0, -step
-    try:
-        while True:
-            found, image = capture.read()
-            if not found:
-                break
-            stamp = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            if not count:
-                origin = stamp
-            time = stamp - origin
-            if not math.isfinite(time) or time <= previous:
-                time = previous + step
-            yield time, image
-            count, previous = count + 1, time
-    finally:
-        capture.release()
-    if not count:
-        raise DataError(path, "holds no frame that decodes", _REENCODE)
-    if count < _WHOLE * promised:
-        raise DataError(path, f"is damaged: {count} of its {promised} frames decode", _REENCODE)
+def _upright(clip: _Clip, reformatter: VideoReformatter, frame: av.VideoFrame, matrix: Any) -> np.ndarray:
+    """Return a frame as RGB with square pixels, rotated and mirrored as its display matrix says."""
+    width = round(frame.width * clip.aspect) or 1
+    square = reformatter.reformat(frame, width, format="rgb24", interpolation="BICUBIC", threads=1)
+    image: Any = square.to_ndarray()
+    if matrix:  # what is at x, y is shown at a x + c y, b x + d y
+        (a, b, _), (c, d, _), _ = np.frombuffer(matrix, np.int32).reshape(3, 3).tolist()
+        straight, across = abs(a) + abs(d), abs(b) + abs(c)
+        if min(straight, across) > 0.01 * max(straight, across):
+            raise DataError(clip.path, "is turned by an angle that isn't a multiple of 90 degrees", _REENCODE)
+        if across > straight:
+            image, a, d = cv2.transpose(image), c, b
+        for axis, direction in ((1, a), (0, d)):
+            image = cv2.flip(image, axis) if direction < 0 else image
+    return image
 
 
-def _decode_part(path: Path, capture: cv2.VideoCapture, cut: Cut) -> Iterator[tuple[float, np.ndarray]]:
-    """Yield `(time_s, BGR frame)` of a part of a video, times from 0 at the part's first frame."""
-    wound = max(0.0, cut.start - _RUN_UP)
-    found, _ = capture.read()
-    origin = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000  # not 0 where the decoder lags, and it lags everywhere alike
-    if found and wound:
-        capture.set(cv2.CAP_PROP_POS_MSEC, 1000 * wound)
-        found, _ = capture.read()
-        if not found or capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 - origin > cut.start:
-            wound = 0.0  # it can't be wound reliably, as where the rate varies
-    capture.release()
-    capture = _open(path)
-    if wound:
-        capture.set(cv2.CAP_PROP_POS_MSEC, 1000 * wound)
-    first, count = None, 0
-    try:
-        while capture.grab():
-            time = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 - origin + _NEAR
-            if time >= cut.end:
-                break
-            if time >= cut.start:
-                found, image = capture.retrieve()
-                if not found:
-                    break
-                first = time if first is None else first
-                count += 1
-                yield time - first, cut.crop(image)
-    finally:
-        capture.release()
-    if first is None:
-        raise _outside(path, cut)
-    stored = probe_video(f"{path}{cut.fragment}")
-    if count < _WHOLE * stored.frames:
-        raise DataError(path, f"is damaged: {count} of the {stored.frames} frames of {cut.fragment} decode", _REENCODE)
-    if stored.seconds < _WHOLE * (cut.end - cut.start):
-        problem = f"ends before {cut.end:g} s: {stored.seconds:.2f} s are left of {cut.fragment}"
-        raise DataError(path, problem, "Compare the corpus's times with the video's length; copy the video again.")
-
-
-def _outside(path: Path, cut: Cut) -> DataError:
-    problem = f"has no frame from {cut.start:g} s to {cut.end:g} s"
-    return DataError(path, problem, "Compare the corpus's times with the video's length; copy the video again.")
-
-
-def _resample(decoded: Iterator[tuple[float, T]], fps: float, nominal_step: float) -> Iterator[tuple[float, T]]:
-    """Yield the decoded frame nearest to each k / fps, for as long as the clip lasts."""
-    k, count = 0, 1
-    time, image = next(decoded)
-    waiting: list[tuple[float, T]] = []  # held back: only the end tells whether the clip lasts long enough
-    for following, next_image in decoded:
-        count += 1
-        middle = (time + following) / 2
-        while k / fps <= middle + _TIE / fps:
-            yield from waiting
-            waiting = [(k / fps, image)]
+def _resample(decoded: Iterator[tuple[float, Any]], fps: float, seconds: float) -> Iterator[tuple[float, Any]]:
+    """Yield the decoded frame nearest to each k / fps, for a clip that lasts so many seconds."""
+    k, total = 0, max(1, math.floor(seconds * fps + 0.5 + _TIE))
+    time, frame = next(decoded)
+    for following, next_frame in decoded:
+        while k < total and k / fps <= (time + following) / 2 + _TIE / fps:
+            yield k / fps, frame
             k += 1
-        time, image = following, next_image
-    duration = time * count / (count - 1) if count > 1 else nominal_step
-    total = max(1, math.floor(duration * fps + 0.5 + _TIE))
-    if k <= total:
-        yield from waiting
-    for late in range(k, total):
-        yield late / fps, image
+        time, frame = following, next_frame
+    yield from ((late / fps, frame) for late in range(k, total))
