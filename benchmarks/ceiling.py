@@ -1,4 +1,4 @@
-"""How well can the sample's seven classes be separated at best, and does anything but the face reveal them?
+"""How well can the sample's seven classes be told apart at best, and does anything but the face give them away?
 
     python benchmarks/ceiling.py [--folder data/sample]
 
@@ -26,7 +26,7 @@ from microx_utils.faces.sample_plan import PlannedClip, plan_sample
 from microx_utils.faces.truth import GroundTruth
 from microx_utils.labels import EMOTIONS, emotion_of
 from microx_utils.support.paths import SAMPLE
-from microx_utils.video import iter_frames
+from microx_utils.video import read_frames
 
 CORNER = 28
 """Side of the corner squares, px."""
@@ -39,13 +39,13 @@ def labelled_clips() -> tuple[list[PlannedClip], NDArray, NDArray]:
 
 
 def unit_features(truth: GroundTruth) -> NDArray:
-    """Return maximum, mean, variation and 20th percentile of each action unit."""
+    """Return how strong each action unit gets, is on average, varies, and is when low."""
     units = truth.action_units
     return np.concatenate([units.max(0), units.mean(0), units[::6].std(0), np.percentile(units, 20, axis=0)])
 
 
 def landmark_features(truth: GroundTruth) -> NDArray:
-    """Return mean and range of the 68 points, aligned by eyes and nose."""
+    """Return mean and range of the 68 points in a frame fixed to the eyes and nose."""
     points = truth.landmarks.astype(float)
     right, left = points[:, 36:42].mean(1), points[:, 42:48].mean(1)
     axis = left - right
@@ -59,7 +59,7 @@ def landmark_features(truth: GroundTruth) -> NDArray:
 
 def corner_features(path: Path) -> NDArray:
     """Return the four corners of the first, middle and last frame, 4×4 pixels each, as one vector."""
-    frames = [frame for _, frame in iter_frames(path)]
+    frames, _ = read_frames(path)
     patches = []
     for frame in (frames[0], frames[len(frames) // 2], frames[-1]):
         for rows in (slice(None, CORNER), slice(-CORNER, None)):

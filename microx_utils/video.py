@@ -247,7 +247,7 @@ def _open(file: Path) -> Iterator[tuple[av.container.InputContainer, Any]]:
                 stream.codec_context.options = {"err_detect": "explode"}
             yield container, stream
     except av.FFmpegError as error:
-        problem = f"can't be opened or read to its end ({error.strerror}): it is cut short, or no video"
+        problem = f"can't be opened as a video, or only in part ({error.strerror}): it is cut short, or another kind"
         raise DataError(file, problem, _REENCODE) from error
 
 
