@@ -30,7 +30,7 @@ from microx_utils.landmarks import (
 )
 from microx_utils.support import cache, paths
 from microx_utils.support.errors import DataError
-from microx_utils.support.parallel import run_parallel
+from microx_utils.support.parallel import CRASHED, run_parallel
 from microx_utils.video import iter_frames, video_key
 
 STORE_VERSION = 2
@@ -221,7 +221,8 @@ def _build_store(
     options = {name: made_from[name] for name in ("size", "style", "max_frames")}
     options |= {"tracker": made_from["landmarks"]["tracker"], "processed": paths.PROCESSED}
     good = [k for k, problem in enumerate(problems) if not problem]
-    counted = run_parallel(_count_frames, [(files[k], options) for k in good], desc="finding landmarks", jobs=jobs)
+    calls = [(files[k], options) for k in good]
+    counted = run_parallel(_count_frames, calls, desc="finding landmarks", jobs=jobs, crashed=(0, CRASHED))
     frames, reasons = np.zeros(len(files), np.int64), list(problems)
     for k, (count, reason) in zip(good, counted, strict=True):
         frames[k], reasons[k] = count, reason

@@ -397,7 +397,7 @@ def test_a_change_of_resolution_stretches_nothing(tmp_path: Path, codec: str, se
                 stream = stream or new.add_stream_from_template(old.streams.video[0])
                 for packet in old.demux(video=0):
                     if packet.size:
-                        packet.pts, packet.dts, packet.stream = packet.pts + 400 * k, None, stream
+                        packet.pts, packet.dts, packet.stream = (packet.pts or 0) + 400 * k, None, stream
                         new.mux(packet)
     assert assert_consistent(tmp_path / "both.webm") == 24
     frames, _ = read_frames(tmp_path / "both.webm")
@@ -414,7 +414,7 @@ def test_the_default_track_is_read(tmp_path: Path, suffix: str, main: int) -> No
         for k in range(2):
             stream = container.add_stream("libx264", rate=30)
             stream.width, stream.height, stream.pix_fmt = (256, 64, "yuv420p") if k == main else (80, 60, "yuv420p")
-            stream.disposition = av.stream.Disposition.default if k == main else 0
+            stream.disposition = av.stream.Disposition(k == main)  # 1 is the default track
             streams.append(stream)
         for image in numbered(30):
             for k, stream in enumerate(streams):
@@ -499,8 +499,8 @@ def test_one_time_stamp_a_little_wrong_moves_nothing_else(tmp_path: Path, wrong:
 def test_frames_closer_than_any_camera_takes_them_are_refused(tmp_path: Path) -> None:
     whole = encode(tmp_path / "whole.mp4", numbered(60), options={"bf": "0"})
     with av.open(str(whole)) as container:
-        tick = container.streams.video[0].time_base
-    path = remux(whole, tmp_path / "a.mp4", shift=lambda k: k * float(tick) - k / 30)
+        tick = float(container.streams.video[0].time_base or 0)
+    path = remux(whole, tmp_path / "a.mp4", shift=lambda k: k * tick - k / 30)
     with pytest.raises(DataError, match=r"has wrong time stamps: 60 frames in 0\.00 s"):
         probe_video(path)
 

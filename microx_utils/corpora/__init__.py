@@ -199,9 +199,11 @@ def probe_clips(clips: pd.DataFrame, *, jobs: int | None = None) -> tuple[pd.Dat
         The others, as in `load_clips`: corpus, clip_id, path, source_label, reason. Faults inside a video show only
         when it is decoded (notebook 02).
     """
-    from microx_utils.support.parallel import run_parallel
+    from microx_utils.support.parallel import CRASHED, run_parallel
 
-    found = run_parallel(_probe, [(path,) for path in clips["path"]], desc="opening clips", jobs=jobs)
+    crashed = dict.fromkeys(_PROBED, 0.0) | {"reason": CRASHED}
+    calls = [(path,) for path in clips["path"]]
+    found = run_parallel(_probe, calls, desc="opening clips", jobs=jobs, crashed=crashed)
     table = clips.reset_index(drop=True).join(pd.DataFrame(found, columns=[*_PROBED, "reason"]))
     usable = table["reason"] == ""
     good = table[usable].drop(columns="reason").reset_index(drop=True)

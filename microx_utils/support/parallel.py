@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from contextvars import ContextVar
 from queue import Empty, SimpleQueue
@@ -27,6 +28,9 @@ R = TypeVar("R")
 
 PATIENCE = 60.0
 """Seconds without a result before a cluster is asked whether it has workers left; two times none is a failure."""
+
+CRASHED = "the decoder crashed on it"
+"""The problem of a clip that ends the process that reads it."""
 
 _CLUSTER: ContextVar["Client | None"] = ContextVar("cluster", default=None)
 
@@ -88,32 +92,64 @@ def cluster(scheduler: str | None) -> Iterator[None]:
 
 
 def run_parallel(
-    function: Callable[..., Any], calls: Sequence[tuple], *, desc: str, unit: str = "clip", jobs: int | None = None
+    function: Callable[..., Any],
+    calls: Sequence[tuple],
+    *,
+    desc: str,
+    unit: str = "clip",
+    jobs: int | None = None,
+    crashed: Any = None,
 ) -> list[Any]:
     """Return `[function(*call) for call in calls]`, computed by `jobs` processes (None: one per core).
 
     Inside `cluster`, all of its workers compute, whatever `jobs` says. The first exception that a call raises ends the
     run and is raised here.
+
+    A call that ends its process, as a decoder does that damaged input crashes, gives `crashed`; None ends the run. With
+    one job the calls run in this process, which then ends too.
     """
     client = _CLUSTER.get()
     jobs = min(jobs or os.cpu_count() or 1, len(calls))
     with tqdm(total=len(calls), desc=desc, unit=unit, mininterval=1.0) as bar:
         if client is not None:
-            return _run_on_cluster(client, function, calls, bar)
+            return _run_on_cluster(client, function, calls, bar, crashed)
         results = []
         if jobs <= 1:
             arriving: Iterable[Any] = (function(*call) for call in calls)
-        else:  # a generator, so that the bar moves as results arrive
-            arriving = Parallel(n_jobs=jobs, return_as="generator")(delayed(function)(*call) for call in calls)
+        else:
+            arriving = _run_in_processes(function, calls, jobs, crashed)
         for result in arriving:
             results.append(result)
             bar.update()
         return results
 
 
-def _run_on_cluster(client: "Client", function: Callable[..., Any], calls: Sequence[tuple], bar: tqdm) -> list[Any]:
+def _run_in_processes(function: Callable[..., Any], calls: Sequence[tuple], jobs: int, crashed: Any) -> Iterator[Any]:
+    """Yield the calls' results in order, as they arrive."""
+    done = 0
+    while done < len(calls):
+        try:
+            pool = Parallel(n_jobs=jobs, return_as="generator")
+            for result in pool(delayed(function)(*call) for call in calls[done:]):
+                yield result
+                done += 1
+        except BrokenProcessPool:
+            if crashed is None:
+                raise
+            for call in calls[done : done + 2 * jobs]:  # alone, so that it is known which one ends its process
+                try:
+                    (result,) = Parallel(n_jobs=jobs)([delayed(function)(*call)])
+                except BrokenProcessPool:
+                    result = crashed
+                yield result
+                done += 1
+
+
+def _run_on_cluster(
+    client: "Client", function: Callable[..., Any], calls: Sequence[tuple], bar: tqdm, crashed: Any
+) -> list[Any]:
     """Compute on a cluster. joblib's Dask backend won't do: it waits forever for a call that killed its worker."""
-    from distributed.scheduler import NoWorkerError
+    from distributed.scheduler import KilledWorker, NoWorkerError
 
     results: list[Any] = [None] * len(calls)
     finished: SimpleQueue[Any] = SimpleQueue()
@@ -130,6 +166,11 @@ def _run_on_cluster(client: "Client", function: Callable[..., Any], calls: Seque
                 try:
                     future = future or finished.get(timeout=PATIENCE)
                     result = future.result(timeout=PATIENCE)  # fetched from its worker; raises what the call raised
+                    break
+                except KilledWorker:
+                    if crashed is None or future is None:
+                        raise
+                    result = crashed
                     break
                 except (Empty, TimeoutError):
                     if future is not None and future.status == "error":

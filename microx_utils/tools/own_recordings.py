@@ -16,7 +16,7 @@ from microx_utils.evaluation import clip_predictions
 from microx_utils.labels import EMOTIONS
 from microx_utils.landmarks import clip_landmarks, success_array
 from microx_utils.support.errors import DataError
-from microx_utils.support.parallel import run_parallel
+from microx_utils.support.parallel import CRASHED, run_parallel
 from microx_utils.trackers.blazeface import FaceDetector
 from microx_utils.video import iter_frames
 
@@ -62,7 +62,9 @@ def check_recordings(
     rows = [_check_name(row, folder) for row in read_own(folder).to_dict("records")]
     named = [row for row in rows if not row["problem"]]
     looks = [(row["path"], frames, min_available) for row in named]
-    for row, seen in zip(named, run_parallel(_look_at, looks, desc="checking", jobs=jobs), strict=True):
+    crashed = {"problem": CRASHED, "remedy": "Export or record it again."}
+    found = run_parallel(_look_at, looks, desc="checking", jobs=jobs, crashed=crashed)
+    for row, seen in zip(named, found, strict=True):
         row |= seen
     good = [row for row in rows if not row["problem"]]
     takes = {(take_of(row["clip_id"]), row["condition"]) for row in good}

@@ -20,7 +20,7 @@ from microx_utils.landmarks import (
 )
 from microx_utils.support import paths
 from microx_utils.support.errors import DataError, problem_of
-from microx_utils.support.parallel import run_parallel
+from microx_utils.support.parallel import CRASHED, run_parallel
 from microx_utils.trackers import openface
 from microx_utils.video import FPS, probe_video, split_path, stored_frames
 
@@ -68,7 +68,8 @@ def prepare_landmarks(
         get_tracker(tracker).problems_ahead(once, cache=cache)  # raises what would be the problem of every clip
         folder = paths.PROCESSED if cache is None else cache  # other processes know the default only
         calls = [(name, tracker, folder) for name in once]
-        problems = dict(zip(once, run_parallel(_problem_of, calls, desc="finding landmarks", jobs=jobs), strict=True))
+        found = run_parallel(_problem_of, calls, desc="finding landmarks", jobs=jobs, crashed=CRASHED)
+        problems = dict(zip(once, found, strict=True))
     return pd.DataFrame({"path": names, "problem": [problems[name] for name in names]}, dtype=object)
 
 
@@ -143,7 +144,8 @@ def import_openface(
     good = [row for row in rows if not row["problem"]]
     kept = paths.PROCESSED if cache is None else cache  # other processes know the default only
     calls = [(row["csv"], videos[row["clip_id"]], kept) for row in good]
-    for row, problem in zip(good, run_parallel(_import_one, calls, desc="importing CSVs", jobs=jobs), strict=True):
+    problems = run_parallel(_import_one, calls, desc="importing CSVs", jobs=jobs, crashed=CRASHED)
+    for row, problem in zip(good, problems, strict=True):
         row["problem"] = problem
     rows += [
         {"csv": "", "clip_id": clip_id, "problem": "no CSV matches it"} for clip_id in videos if clip_id not in uses

@@ -3,11 +3,13 @@
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from microx_utils.crops import crop_store
 from microx_utils.experiments import get_profile
 from microx_utils.support import parallel, paths
 from microx_utils.support.errors import DataError
-from microx_utils.support.parallel import cluster, run_parallel
+from microx_utils.support.parallel import CRASHED, cluster, run_parallel
 
 distributed = pytest.importorskip("distributed")
 
@@ -127,6 +129,32 @@ def test_a_cluster_that_goes_is_told(fault: str, problem: str, tmp_path: Path, m
         with pytest.raises(DataError, match=problem) as raised, cluster(address):
             run_parallel(wait, [(str(started),)], desc="waiting")
         assert "results are kept" in str(raised.value)
+
+
+def die_of(number: int, fatal: tuple[int, ...]) -> int:
+    if number in fatal:
+        os.kill(os.getpid(), signal.SIGKILL)  # what a crash in a decoder does to its process
+    return number * number
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("fatal", [(0,), (3, 4, 39)])
+def test_a_call_that_ends_its_process_is_listed_and_the_others_go_on(fatal: tuple[int, ...]) -> None:
+    calls = [(number, fatal) for number in range(40)]
+    found = run_parallel(die_of, calls, desc="dying", jobs=2, crashed=CRASHED)
+    assert found == [CRASHED if number in fatal else number * number for number in range(40)]
+
+
+@pytest.mark.timeout(240)
+def test_a_call_that_ends_its_process_ends_a_run_that_can_not_list_it() -> None:
+    with pytest.raises(BrokenProcessPool):
+        run_parallel(die_of, [(number, (5,)) for number in range(9)], desc="dying", jobs=2)
+
+
+@pytest.mark.timeout(240)
+def test_a_call_that_kills_its_worker_on_a_cluster_is_listed(tmp_path: Path) -> None:
+    with own_cluster(tmp_path, allowed_failures=0) as (address, _, _), cluster(address):
+        assert run_parallel(die, [()], desc="dying", crashed=CRASHED) == [CRASHED]
 
 
 @pytest.mark.timeout(240)
