@@ -95,6 +95,40 @@ def headings(notebook: nbformat.NotebookNode) -> list[str]:
     return [line for text in texts for line in text.splitlines() if line.startswith("#")]
 
 
+PLUMBING = re.compile(r"draw_\w+|print|display|lesson\.(show|record_claim)|(plt|ax|axes|fig|grid)\b.*|.*\.style\..*")
+"""Calls that draw, save, record or print."""
+
+
+def plumbing_share(notebook: nbformat.NotebookNode) -> float:
+    """Return the share of a notebook's lines of code whose statement draws, saves, records or prints."""
+    lines = plumbing = 0
+    for _, tree in code_cells(notebook):
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.stmt):
+                continue
+            body = getattr(node, "body", None)  # of a loop or a function, only the head is its own
+            count = (body[0].lineno if body else (node.end_lineno or node.lineno) + 1) - node.lineno
+            called = [ast.unparse(part.func) for part in ast.walk(node) if isinstance(part, ast.Call)]
+            lines += count
+            plumbing += count * (not body and any(map(PLUMBING.fullmatch, called)))
+    return plumbing / lines
+
+
+def test_cells_are_short(notebook: nbformat.NotebookNode) -> None:
+    long = {cell.id: len(cell.source.splitlines()) for cell in notebook.cells if cell.cell_type == "code"}
+    assert not {name: lines for name, lines in long.items() if lines > 30}, "split them, one idea per cell"
+
+
+def test_a_reader_sees_more_than_plumbing(notebook: nbformat.NotebookNode) -> None:
+    assert plumbing_share(notebook) <= 0.2, "draw by one call of `plots`, and show tables as DataFrames"
+
+
+def test_plumbing_is_counted_by_lines_of_statements() -> None:
+    code = 'for k in range(3):\n    x = k\n    ax.plot(\n        x\n    )\nlesson.show(ax, "figure_09")\nprinted = x'
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    assert plumbing_share(notebook) == 4 / 7
+
+
 def test_course_and_folder_agree() -> None:
     shipped = sorted(path.stem for path in paths.NOTEBOOKS.glob("*.ipynb"))
     assert shipped == [entry.id for entry in COURSE.notebooks]
