@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from test_records import ROW, claim, drawing
+from record_rows import ROW, claim, drawing
 
 from microx_utils.course import gallery, ledger, records
 from microx_utils.course.claims import load_claims

@@ -5,50 +5,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from matplotlib.figure import Figure
+from record_rows import ROW, drawing
 
 from microx_utils.course import records
 from microx_utils.support import paths
 from microx_utils.support.errors import DataError
 
-ROW: dict[str, Any] = {
-    "title": "Metrics [a]",
-    "paper": "Figure 9, section V.B",
-    "alt": "Three lines over seven classes [example].",
-    "caption": "Happy is easiest.",
-    "notebook": "06_evaluation",
-    "profile": "smoke",
-    "data": "sample",
-    "made_from": None,
-    "parameters": {"seed": 0},
-}
-
-
-def drawing() -> Figure:
-    figure = Figure(figsize=(2, 1))
-    figure.add_subplot().plot([1, 3, 2])
-    return figure
-
-
-def claim(**changes: Any) -> dict[str, Any]:
-    row = {
-        "statement": "Accuracy | on the test set",
-        "source": "Table 1",
-        "kind": "score",
-        "paper": 0.552,
-        "ours": 0.6,
-        "interval": [0.55, 0.65],
-        "n": 1234,
-        "chance": 0.142857,
-        "data": "rendered: sample",
-        "split": "subject",
-        "verdict": "cannot be tested on rendered data",
-        "note": "",
-    }
-    return row | changes
+TESTS = Path(__file__).parents[1]  # where record_rows is
 
 
 def test_reference_folder_is_for_class_and_sample_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +88,7 @@ def test_same_figure_again_changes_no_byte(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from test_records import ROW, drawing
+from record_rows import ROW, drawing
 from microx_utils.course import records
 folder, start = Path(sys.argv[1]), int(sys.argv[2])
 for number in range(start, start + 3):
@@ -134,8 +99,7 @@ for number in range(start, start + 3):
 
 def test_two_writers_at_once_lose_no_row(tmp_path: Path) -> None:
     writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), str(start)], cwd=Path(__file__).parent)
-        for start in (0, 3)
+        subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), str(start)], cwd=TESTS) for start in (0, 3)
     ]
     assert [writer.wait(timeout=120) for writer in writers] == [0, 0]
     assert set(records.read_figures(tmp_path)) == {f"extra_{number}" for number in range(6)}
@@ -145,7 +109,7 @@ def test_two_writers_at_once_lose_no_row(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from test_records import ROW, drawing
+from record_rows import ROW, drawing
 from microx_utils.course import records
 
 class Half:
@@ -161,9 +125,7 @@ records.record_figure(Path(sys.argv[1]), "figure_09", Half(), ROW | {"caption": 
 def test_writer_killed_half_way_leaves_the_old_figure_whole(tmp_path: Path) -> None:
     path = records.record_figure(tmp_path, "figure_09", drawing(), ROW)
     before = path.read_bytes()
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path)], cwd=Path(__file__).parent, timeout=120, check=False
-    )
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], cwd=TESTS, timeout=120, check=False)
     assert killed.returncode == -9
     assert path.read_bytes() == before
     assert records.read_figures(tmp_path)["figure_09"]["caption"] == "Happy is easiest."
