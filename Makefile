@@ -6,7 +6,7 @@ ONLY ?=
 DATA ?= sample
 JOBS ?=
 UPGRADE ?=
-# An interpreter of your choice to make .venv with, for instance `make test PYTHON=/opt/python3.12/bin/python3`
+# The interpreter to make .venv with, for instance `make test PYTHON=/opt/python3.12/bin/python3`
 PYTHON ?=
 
 VENV := .venv
@@ -41,9 +41,9 @@ doctor: $(READY)
 data: $(READY)
 	@$(BIN)/microx data render
 
-# An interpreter is believed only after it has run: version managers leave commands that do nothing but complain.
-# A .venv whose own interpreter no longer runs (removed Python), or whose folder was moved (its commands name the old
-# one), is made anew: the stamp holds the folder, and $(STALE) asks for a rebuild when either check fails.
+# An interpreter counts only once it has run: version managers leave commands that only print an error.
+# A .venv is rebuilt if its interpreter no longer runs (Python was removed) or its folder was moved (its commands name
+# the old one): the stamp holds the folder, and $(STALE) asks for a rebuild when either check fails.
 STALE := $(shell test -f $(READY) && { test "`cat $(READY)`" = "$(CURDIR)" && $(BIN)/python -c "" 2>/dev/null || echo FORCE; })
 FORCE:
 $(READY): requirements.txt pyproject.toml $(STALE)
