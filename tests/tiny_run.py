@@ -1,4 +1,4 @@
-"""The smallest experiment that trains, and crops to train it on, for the tests of several rooms."""
+"""The smallest experiment that trains, and crops to train it on, for the tests of several folders."""
 
 import dataclasses
 
