@@ -222,13 +222,13 @@ def _badness(clip: pd.Series) -> tuple[int, float, str]:
     if clip["confidence"] < LOW_CONFIDENCE:
         return 2, float(clip["confidence"]), f"median confidence {clip['confidence']:.2f}"
     if clip["jitter"] > HIGH_JITTER:
-        return 3, -float(clip["jitter"]), f"jitter of {clip['jitter']:.1f} % of the eye distance a frame"
+        return 3, -float(clip["jitter"]), f"jitter of {clip['jitter']:.1f} % of the eye distance per frame"
     if clip["frames"] < SHORT:
         return 4, float(clip["frames"]), f"very short: {clip['frames']} frames"
     jitter = float(clip["jitter"])
     if not np.isfinite(jitter):
         return 6, 0.0, "nothing wrong"
-    return 5, -jitter, f"nothing wrong; jitter of {jitter:.2f} % of the eye distance a frame"
+    return 5, -jitter, f"nothing wrong; jitter of {jitter:.2f} % of the eye distance per frame"
 
 
 def _percent(share: float) -> str:

@@ -152,10 +152,10 @@ def test_worst_clips_in_a_fixed_order_with_reasons() -> None:
         "face found in 25 % of the frames",
         "face found in 50 % of the frames",
         "median confidence 0.50",
-        "jitter of 9.0 % of the eye distance a frame",
-        "jitter of 5.0 % of the eye distance a frame",
+        "jitter of 9.0 % of the eye distance per frame",
+        "jitter of 5.0 % of the eye distance per frame",
         "very short: 4 frames",
-        "nothing wrong; jitter of 0.30 % of the eye distance a frame",
+        "nothing wrong; jitter of 0.30 % of the eye distance per frame",
     ]
     shuffled = quality.sample(frac=1, random_state=3)
     pd.testing.assert_frame_equal(worst_clips(shuffled, 4), worst.head(4))
