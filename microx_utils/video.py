@@ -2,9 +2,8 @@
 
 PyAV reads what FFmpeg decodes and writes H.264; no system ffmpeg is needed. A frame is what a player shows: of the
 default video track, at its time, upright, with square pixels. A file without that is refused, and the error says why.
-
-A network that looks at ten frames needs all ten to last equally long, so frames are resampled to 30 per second (the
-paper's section III.B) by their time stamps: 24, 25 and 60 fps and variable rates all come out alike.
+Because ten frames, to a network, have to last equally long, frames are resampled to 30 per second (the paper's section
+III.B) by their time stamps: 24, 25 and 60 fps and variable rates all come out alike.
 
 A part of a file is named by a W3C media fragment: `dialog.avi#t=6.29,8.235&xywh=percent:0,0,50,100` is the left half
 of the picture from 6.29 s to 8.235 s, one of several clips that share a file.
@@ -177,16 +176,14 @@ def write_video(path: str | PathLike[str], frames: Iterable[np.ndarray], *, fps:
         raise ValueError(f"frames are {shape}, expected (H, W, 3) with even H and W; crop or pad them")
     with atomic_file(path) as temporary, av.open(str(temporary), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
-        stream.height, stream.width = shape[:2]
-        stream.pix_fmt = "yuv420p"
+        stream.height, stream.width, stream.pix_fmt = *shape[:2], "yuv420p"
         # mbtree reads memory that nobody has written (x264 with AVX-512): other bytes, and pictures, in each process
         stream.options = {"crf": str(crf), "preset": "slow", "mbtree": "0"}
         stream.codec_context.thread_count = 1  # x264's output depends on its number of threads
         for image in chain([first], iterator):
             if np.shape(image) != shape or image.dtype != np.uint8:
                 raise ValueError(f"a frame is {image.dtype} {np.shape(image)}, expected uint8 {shape} like the first")
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-            container.mux(stream.encode(frame))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")))
         container.mux(stream.encode(None))
 
 
@@ -194,9 +191,9 @@ def write_video(path: str | PathLike[str], frames: Iterable[np.ndarray], *, fps:
 class _Clip:
     """What a file's packets and its first frame tell about a clip.
 
-    times is float64 (frames,), seconds from the file's first frame; step is the nominal time between frames, s. A
-    frame's attribute `clock` ("" for none) is its time stamp in ticks of `tick` s, `origin` the first frame's. aspect
-    is a stored pixel's width over its height.
+    times is float64 (frames,), seconds from the file's first frame; step is the nominal time between frames, s. clock
+    names a frame's attribute that is its time stamp ("" for none), in ticks of `tick` s; origin is the first frame's.
+    aspect is a stored pixel's width over its height.
     """
 
     path: str | PathLike[str]
@@ -239,8 +236,7 @@ def _open(file: Path) -> Iterator[tuple[av.container.InputContainer, Any]]:
     try:
         with av.open(str(file.absolute()), metadata_errors="replace") as container:  # a relative a:b/c is of protocol a
             stream = container.streams.best("video")
-            cover = av.stream.Disposition.attached_pic
-            if stream is None or stream.disposition & cover or stream.codec_context is None:
+            if not stream or stream.disposition & av.stream.Disposition.attached_pic or not stream.codec_context:
                 raise DataError(file, "holds no video track that FFmpeg decodes", _REENCODE)
             stream.codec_context.thread_count = 1
             if stream.codec_context.name == "hevc":  # this decoder doesn't say which frames it patched up
@@ -358,7 +354,12 @@ def _pictures(clip: _Clip, resampled: Iterator[tuple[float, av.VideoFrame]]) -> 
     for time, frame in resampled:
         if frame is not last:
             if shape is None or frame.key_frame:  # looking it up takes a tenth of the time of decoding
-                matrix = frame.side_data.get("DISPLAYMATRIX")
+                try:
+                    matrix = frame.side_data.get("DISPLAYMATRIX")
+                except ValueError as error:
+                    raise DataError(
+                        clip.path, "says in a way unknown to PyAV how it is to be shown", _REENCODE
+                    ) from error
             image, last = _upright(clip, reformatter, frame, matrix), frame
             height, width = shape = shape or image.shape[:2]
             if image.shape[:2] != shape:
@@ -371,11 +372,10 @@ def _pictures(clip: _Clip, resampled: Iterator[tuple[float, av.VideoFrame]]) -> 
         yield time, image
 
 
-def _upright(clip: _Clip, reformatter: VideoReformatter, frame: av.VideoFrame, matrix: Any) -> np.ndarray:
+def _upright(clip: _Clip, reformatter: Any, frame: av.VideoFrame, matrix: Any) -> np.ndarray:
     """Return a frame as RGB with square pixels, rotated and mirrored as its display matrix says."""
     width = round(frame.width * clip.aspect) or 1
-    square = reformatter.reformat(frame, width, format="rgb24", interpolation="BICUBIC", threads=1)
-    image: Any = square.to_ndarray()
+    image = reformatter.reformat(frame, width, format="rgb24", interpolation="BICUBIC", threads=1).to_ndarray()
     if matrix:  # what is at x, y is shown at a x + c y, b x + d y
         (a, b, _), (c, d, _), _ = np.frombuffer(matrix, np.int32).reshape(3, 3).tolist()
         straight, across = abs(a) + abs(d), abs(b) + abs(c)

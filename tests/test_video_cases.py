@@ -13,6 +13,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from microx_utils import video
 from microx_utils.support.errors import DataError
@@ -414,7 +415,7 @@ def test_the_default_track_is_read(tmp_path: Path, suffix: str, main: int) -> No
         for k in range(2):
             stream = container.add_stream("libx264", rate=30)
             stream.width, stream.height, stream.pix_fmt = (256, 64, "yuv420p") if k == main else (80, 60, "yuv420p")
-            stream.disposition = av.stream.Disposition(k == main)  # 1 is the default track
+            stream.disposition = int(k == main)  # type: ignore[assignment]  # 1 is the default track
             streams.append(stream)
         for image in numbered(30):
             for k, stream in enumerate(streams):
@@ -431,7 +432,7 @@ def test_a_cover_picture_alone_is_no_video(tmp_path: Path) -> None:
     with av.open(str(CASES / "cover.mp4")) as old, av.open(str(tmp_path / "song.mp4"), "w") as new:
         cover = next(s for s in old.streams.video if s.disposition & av.stream.Disposition.attached_pic)
         stream = new.add_stream_from_template(cover)
-        stream.disposition = av.stream.Disposition.attached_pic
+        stream.disposition = av.stream.Disposition.attached_pic.value  # type: ignore[assignment]
         for packet in old.demux(cover):
             if packet.size:
                 packet.stream = stream
@@ -615,3 +616,14 @@ def test_a_part_is_reached_without_decoding_all_before_it(
     part, _ = read_frames(f"{path}#t=7,8")
     assert [number(frame) for frame in part] == list(range(210, 240))
     assert decoded < 110
+
+
+def test_an_orientation_that_pyav_can_not_tell_is_refused(tmp_path: Path) -> None:
+    """PyAV has no name for Exif data, and with it no way to the display matrix beside it."""
+    picture = Image.fromarray(next(numbered(1)))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees
+    picture.save(tmp_path / "still.jpg", exif=exif)
+    (tmp_path / "a.mjpeg").write_bytes((tmp_path / "still.jpg").read_bytes() * 10)
+    with pytest.raises(DataError, match="says in a way unknown to PyAV how it is to be shown"):
+        read_frames(tmp_path / "a.mjpeg")
