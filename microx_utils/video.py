@@ -38,9 +38,11 @@ _NEAR = 1e-4  # s; time stamps in milliseconds or ticks may lie a little before 
 _TIE = 1e-3  # of an output frame: times in milliseconds (Matroska) must not decide which of two frames is nearer
 _RUN_UP = 1.0  # s before a part's start from which to look back for a keyframe
 _STATE_DURATION = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "flv", "asf"}  # elsewhere FFmpeg estimates it
+_SKIP_DAMAGE = {"matroska,webm", "flv"}  # FFmpeg resumes after damage there and doesn't tell
 _REENCODE = "Copy the file again from its source, or re-encode it: ffmpeg -i IN -c:v libx264 OUT.mp4."
 _COMPARE = "Compare the corpus's times with the video's length; copy the video again."
 _FRAGMENT = re.compile(r"#t=(\d+(?:\.\d+)?),(\d+(?:\.\d+)?)(?:&xywh=percent:(\d+),(\d+),(\d+),(\d+))?$")
+_cached_key = lru_cache(maxsize=64)(lambda file, size, changed: file_key(file))
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,7 @@ def split_path(path: str | PathLike[str]) -> tuple[Path, Cut | None]:
 
     Raises ValueError if the part is empty or leaves the picture.
     """
-    match = _FRAGMENT.search(str(path))
-    if match is None:
+    if (match := _FRAGMENT.search(str(path))) is None:
         return Path(path), None
     start, end, *area = match.groups()
     x, y, w, h = map(int, area) if area[0] else (0, 0, 100, 100)
@@ -99,9 +100,6 @@ def _state(file: Path) -> tuple[int, int]:
         raise DataError(file, f"can't be read ({error.strerror})", "Check the path, and who may read it.") from error
 
 
-_cached_key = lru_cache(maxsize=64)(lambda file, size, changed: file_key(file))
-
-
 @dataclass(frozen=True)
 class VideoInfo:
     """What a clip is like before resampling: size shown in px, mean frames per second, frames, seconds."""
@@ -117,12 +115,11 @@ class VideoInfo:
 def probe_video(path: str | PathLike[str]) -> VideoInfo:
     """Return the size, rate and length of a clip before resampling; raise as the call of `iter_frames` does.
 
-    Width, height and seconds are those of its frames. Only the first is decoded, so damage to the others goes unseen.
+    Only the first frame is decoded, so damage to the others goes unseen.
     """
     clip = _clip(path)
-    height, width, _ = next(iter_frames(path))[1].shape
-    count, seconds = len(clip.times), clip.seconds
-    return VideoInfo(Path(path), width, height, round(count / seconds, 6), count, round(seconds, 6))
+    frames, (height, width, _) = len(clip.times), next(iter_frames(path))[1].shape
+    return VideoInfo(Path(path), width, height, round(frames / clip.seconds, 6), frames, round(clip.seconds, 6))
 
 
 def iter_frames(path: str | PathLike[str], *, fps: float = FPS) -> Iterator[tuple[float, np.ndarray]]:
@@ -157,8 +154,8 @@ def read_frames(path: str | PathLike[str], *, fps: float = FPS) -> tuple[np.ndar
 def stored_frames(path: str | PathLike[str], *, fps: float = FPS) -> np.ndarray:
     """Return which stored frames `iter_frames` shows, intp (T,), counted from the clip's first; raise as it does."""
     clip = _clip(path)
-    numbered = ((time, number) for number, (time, _) in enumerate(_decode(clip)))
-    return np.array([number for _, number in _resample(numbered, fps, clip.seconds)], np.intp)
+    numbers = ((time, number) for number, (time, _) in enumerate(_decode(clip)))
+    return np.array([number for _, number in _resample(numbers, fps, clip.seconds)], np.intp)
 
 
 def write_video(path: str | PathLike[str], frames: Iterable[np.ndarray], *, fps: float = FPS, crf: int = 23) -> None:
@@ -191,9 +188,8 @@ def write_video(path: str | PathLike[str], frames: Iterable[np.ndarray], *, fps:
 class _Clip:
     """What a file's packets and its first frame tell about a clip.
 
-    times is float64 (frames,), seconds from the file's first frame; step is the nominal time between frames, s. clock
-    names a frame's attribute that is its time stamp ("" for none), in ticks of `tick` s; origin is the first frame's.
-    aspect is a stored pixel's width over its height.
+    times is float64 (frames,), seconds from the file's first frame; step is the nominal time between frames, s. A
+    frame's attribute `clock` ("" for none) is its time stamp in ticks of `tick` s, `origin` the first frame's.
     """
 
     path: str | PathLike[str]
@@ -203,7 +199,7 @@ class _Clip:
     clock: str
     tick: float
     origin: int
-    aspect: float
+    aspect: float  # a stored pixel's width over its height
 
     @property
     def seconds(self) -> float:
@@ -223,16 +219,16 @@ def _clip(path: str | PathLike[str]) -> _Clip:
             raise DataError(path, f"has no frame from {cut.start:g} s to {cut.end:g} s", _COMPARE)
         if clip.seconds < _WHOLE * (cut.end - cut.start):
             raise DataError(path, f"ends before {cut.end:g} s: {clip.seconds:.2f} s are left", _COMPARE)
-    for before, after in pairwise(clip.times):
-        if after - before > _LONGEST_GAP:
-            problem = f"has a gap of {after - before:.1f} s: no frame between {before:.2f} s and {after:.2f} s"
+    for start, end in pairwise(clip.times):
+        if end - start > _LONGEST_GAP:
+            problem = f"has a gap of {end - start:.1f} s: no frame between {start:.2f} s and {end:.2f} s"
             raise DataError(path, problem, f"A time stamp is wrong or a part is lost. {_REENCODE}")
     return clip
 
 
 @contextmanager
 def _open(file: Path) -> Iterator[tuple[av.container.InputContainer, Any]]:
-    """Open a file and choose its video track. One thread decodes it, because clips are processed in parallel."""
+    """Open a file and choose its video track; one thread decodes it, as clips are processed in parallel."""
     try:
         with av.open(str(file.absolute()), metadata_errors="replace") as container:  # a relative a:b/c is of protocol a
             stream = container.streams.best("video")
@@ -243,8 +239,7 @@ def _open(file: Path) -> Iterator[tuple[av.container.InputContainer, Any]]:
                 stream.codec_context.options = {"err_detect": "explode"}
             yield container, stream
     except av.FFmpegError as error:
-        problem = f"can't be opened as a video, or only in part ({error.strerror}): it is cut short, or another kind"
-        raise DataError(file, problem, _REENCODE) from error
+        raise DataError(file, f"can't be opened as a video, or is cut short ({error.strerror})", _REENCODE) from error
 
 
 @lru_cache(maxsize=4)  # a dialog of a hundred clips is one file a hundred times
@@ -254,16 +249,20 @@ def _whole(file: Path, size: int, changed: int) -> _Clip:
         raise DataError(file, "is empty (0 bytes)", "Copy the file again from its source.")
     packets: list[tuple[int | None, int | None, int | None]] = []
     ends: dict[int, float] = {}
-    keyed = False
+    keyed, skipped, reached, unread = False, 0, 0, 0
     with _open(file) as (container, stream):
         for packet in container.demux():
             stamp = packet.dts if packet.pts is None else packet.pts
             if stamp is not None:
                 end = (stamp + (packet.duration or 0)) * float(packet.time_base)
                 ends[packet.stream_index] = max(end, ends.get(packet.stream_index, end))
+            if packet.pos is not None:
+                unread = max(unread, packet.pos - reached) if reached else 0
+                reached = max(reached, packet.pos) + packet.size  # packets that share a block have one position
             keyed = keyed or (packet.stream is stream and packet.is_keyframe)  # nothing decodes before
-            if packet.stream is stream and keyed and packet.size and not packet.is_discard:
-                packets.append((packet.pts, packet.dts, packet.duration))
+            if packet.stream is stream and packet.size and not packet.is_discard:
+                skipped += not keyed
+                packets += [(packet.pts, packet.dts, packet.duration)] if keyed else []
         kind, tick = container.format.name, float(stream.time_base or 0)
         end, stated = ends.get(stream.index, 0.0), (stream.duration or 0) * tick
         if not stated:  # for the track alone
@@ -271,6 +270,8 @@ def _whole(file: Path, size: int, changed: int) -> _Clip:
         aspect = float(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1)
     if not packets:
         raise DataError(file, "holds no frame that decodes", _REENCODE)
+    if skipped and kind in _STATE_DURATION:  # broadcasts may begin anywhere, other files begin with a keyframe
+        raise DataError(file, f"is damaged: its first {skipped} frames don't decode", _REENCODE)
     pts, dts, durations = np.array(packets, float).T  # None becomes NaN
     step = float(np.sort(durations)[len(durations) // 2]) * tick
     step = step if _SHORTEST <= step <= _LONGEST else 1 / FPS
@@ -280,7 +281,7 @@ def _whole(file: Path, size: int, changed: int) -> _Clip:
     clock, stamps = ("dts", dts) if kind == "avi" or np.isnan(pts).any() else ("pts", pts)
     origin = start = stamps.min()
     if clock == "dts" or start < stamps[0]:
-        # a frame's dts is that of a later packet, and what precedes the first keyframe builds on frames that lack
+        # a frame's dts is that of a later packet, and frames before the first keyframe refer to missing ones
         origin = getattr(next(_frames(file, None, []), None), clock, None)
     if origin is None or not np.ptp(stamps) > 0:
         clock, stamps, tick, origin, start = "", np.arange(len(stamps)), step, 0, 0
@@ -290,6 +291,8 @@ def _whole(file: Path, size: int, changed: int) -> _Clip:
     if moved > _MOST_REORDERED or (len(times) - 1) * _SHORTEST > times[-1]:
         problem = f"has wrong time stamps: {len(times)} frames in {times[-1]:.2f} s, one of them {moved} places off"
         raise DataError(file, problem, _REENCODE)
+    if kind in _SKIP_DAMAGE and unread > 1000 and np.diff(times, prepend=0).max() > 1.5 * step:  # headers are shorter
+        raise DataError(file, f"is damaged: frames are missing, and {unread} bytes belong to none", _REENCODE)
     if not 0.1 < aspect < 10:
         raise DataError(file, f"states that its pixels are {aspect:g} times as wide as high", _REENCODE)
     return _Clip(file, Cut(0, math.inf), times, step, clock, tick, int(origin), aspect)
@@ -313,9 +316,8 @@ def _decode(clip: _Clip, *, seek: bool = True) -> Iterator[tuple[float, av.Video
     if seek:  # the format can't be wound to where the part begins
         yield from _decode(clip, seek=False)
     elif failed or incomplete or count < _WHOLE * len(clip.times):
-        problem = f"is damaged: {count} of its {len(clip.times)} frames decode, "
-        problem += f"{incomplete} of them incompletely, and {len(failed)} packets fail"
-        raise DataError(clip.path, problem, _REENCODE)
+        counts = f"{count} of its {len(clip.times)} frames decode, {incomplete} of them incompletely"
+        raise DataError(clip.path, f"is damaged: {counts}, and {len(failed)} packets fail", _REENCODE)
 
 
 def _frames(file: Path, target: int | None, failed: list[av.Packet]) -> Iterator[av.VideoFrame]:

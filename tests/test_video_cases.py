@@ -258,6 +258,45 @@ def test_a_damaged_packet_is_never_passed_over(tmp_path: Path, name: str, codec:
         read_frames(remux(whole, tmp_path / name, change))
 
 
+def noisy_file(path: Path, codec: str = "libx264", muxer: dict[str, str] | None = None) -> bytes:
+    rng = np.random.default_rng(0)
+    noisy = (np.clip(frame + rng.normal(0, 20, frame.shape), 0, 255).astype(np.uint8) for frame in numbered(60))
+    encode(path, noisy, codec, muxer=muxer)
+    assert assert_consistent(path) == 60
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mkv", "libx264"), ("a.webm", "libvpx"), ("a.webm", "libvpx-vp9"), ("a.flv", "libx264")]
+)
+@pytest.mark.parametrize("place", [0.4, 0.6])
+@pytest.mark.parametrize("noise", [False, True])
+def test_lost_frames_between_readable_ones_are_noticed(
+    tmp_path: Path, name: str, codec: str, place: float, noise: bool
+) -> None:
+    """FFmpeg looks for the next cluster or tag and goes on there."""
+    path = tmp_path / name
+    content = noisy_file(path, codec, {} if name == "a.flv" else {"cluster_time_limit": "300"})
+    start, length = int(len(content) * place), len(content) // 10
+    harm = np.random.default_rng(1).bytes(length) if noise else bytes(length)
+    path.write_bytes(content[:start] + harm + content[start + length :])
+    with pytest.raises(DataError, match=r"is damaged: (frames are missing|.* of its)"):
+        read_frames(path)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.flv"])
+def test_a_damaged_first_frame_does_not_shift_the_others(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    content = noisy_file(path)
+    with av.open(str(path)) as container:
+        first = bytes(next(container.demux(video=0)))
+    assert content.count(first) == 1
+    path.write_bytes(content.replace(first, bytes(len(first))))
+    for read in (probe_video, iter_frames):
+        with pytest.raises(DataError, match=r"is damaged: its first \d+ frames don't decode"):
+            read(path)
+
+
 @pytest.mark.parametrize("field_order", ["tff", "bff"])
 @pytest.mark.parametrize(
     ("name", "codec"), [("a.mp4", "libx264"), ("a.mkv", "libx264"), ("a.avi", "mpeg4"), ("a.mpg", "mpeg2video")]
