@@ -65,7 +65,7 @@ def read_openface_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     if header.count(b";") > header.count(b","):
         raise DataError(path, "has semicolons between its values instead of commas", _RESAVED)
     try:
-        table = pd.read_csv(path, skipinitialspace=True)
+        table = pd.read_csv(path, skipinitialspace=True, na_values=["-nan(ind)", "nan(ind)"])  # Windows' NaN
     except pd.errors.EmptyDataError:
         raise DataError(path, "is empty", _RERUN) from None
     except UnicodeDecodeError as error:
@@ -95,13 +95,13 @@ def check_landmarks(table: pd.DataFrame, path: str | os.PathLike[str]) -> pd.Dat
     if missing:
         names = ", ".join(missing[:4]) + (f" and {len(missing) - 4} more" if len(missing) > 4 else "")
         raise DataError(path, f"lacks the column(s) {names} of OpenFace's CSV", _NOT_OPENFACE)
+    if len(repeated := table.columns[table.columns.duplicated()]):
+        raise DataError(path, f"has the column {repeated[0]} more than once", _NOT_OPENFACE)
     if not len(table):
         raise DataError(path, "has a header and no rows", _RERUN)
-    problem = _value_problem(table)
-    if problem:
+    if problem := _value_problem(table):
         raise DataError(path, problem, _RERUN)
-    wanted = {column: "int64" if column in WHOLE_COLUMNS else "float64" for column in REQUIRED_COLUMNS}
-    return table.astype({column: dtype for column, dtype in wanted.items() if table[column].dtype != dtype})
+    return table.astype({name: "int64" if name in WHOLE_COLUMNS else "float64" for name in REQUIRED_COLUMNS})
 
 
 def _value_problem(table: pd.DataFrame) -> str:
@@ -109,8 +109,8 @@ def _value_problem(table: pd.DataFrame) -> str:
     required = table[list(REQUIRED_COLUMNS)]
     try:
         numbers = required.to_numpy(np.float64)
-    except ValueError:  # text in a column
-        numbers = required.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+    except (ValueError, OverflowError):  # text in a column, or hundreds of digits
+        numbers = required.astype(str).apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
     bad = ~np.isfinite(numbers)
     if bad.any():
         row, column = np.argwhere(bad)[0]
@@ -119,9 +119,9 @@ def _value_problem(table: pd.DataFrame) -> str:
             return f"{where} is not finite in {name}"
         return f"{where} has no value for {name}: it is cut short, or not a number"
     frame, face, time, confidence, success = numbers[:, : len(HEAD_COLUMNS)].T
+    if (face != face[0]).any():
+        return "has several faces (face_id): use FeatureExtraction, not FaceLandmarkVidMulti"
     if (np.diff(frame) != 1).any() or (frame % 1).any():
-        if (face != face[0]).any():
-            return "holds several faces (face_id); it has to be FeatureExtraction's output, not FaceLandmarkVidMulti's"
         return "has frame numbers that don't rise by one: rows are missing, repeated or out of order"
     for name, values, good, rule in (
         ("face_id", face, face % 1 == 0, "whole numbers"),

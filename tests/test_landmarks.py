@@ -86,6 +86,15 @@ def test_extra_columns_pass_through(openface_data: Path, tmp_path: Path) -> None
     pd.testing.assert_frame_equal(again[table.columns], table, check_exact=True)
 
 
+def test_what_windows_prints_for_nan_is_a_number(openface_data: Path, tmp_path: Path) -> None:
+    table = read_openface_csv(openface_data / "happy.csv").astype({"AU01_r": object})
+    table.loc[[0, 3], "AU01_r"] = ["-nan(ind)", "nan(ind)"]
+    table.to_csv(tmp_path / "windows.csv", index=False)
+    units = action_units(read_openface_csv(tmp_path / "windows.csv"))["AU01_r"]
+    assert units.dtype == np.float64
+    assert units.index[units.isna()].tolist() == [0, 3]
+
+
 def bad_csv(kind: str, good: str) -> bytes:
     lines = good.splitlines(keepends=True)
     text = {
@@ -101,6 +110,9 @@ def bad_csv(kind: str, good: str) -> bytes:
         "success": good.replace(",0.00,0,0.0", ",0.00,2,0.0"),
         "half a frame": good.replace("\n2,", "\n2.5,"),
         "two faces": "".join([*lines[:3], lines[2].replace("2,0,", "2,1,"), *lines[3:]]),
+        "faces in turn": good.replace("\n3,0,", "\n3,1,"),
+        "column twice": lines[0].strip() + ",x_0 \n" + "".join(f"{line.strip()},1\n" for line in lines[1:]),
+        "400 digits": good.replace("0.0,0.0,0.0", f"0.0,{'9' * 400},0.0", 1),
         "long row": lines[0] + lines[1].strip() + ",1\n",
         "other table": "clip,emotion\nS001_001,happy\n",
         "semicolons": good.replace(",", ";").replace(".", ","),  # as spreadsheets write it in half of Europe
@@ -127,6 +139,9 @@ def bad_csv(kind: str, good: str) -> bytes:
         ("success", "column success .* 2"),
         ("half a frame", "frame numbers"),
         ("two faces", "several faces"),
+        ("faces in turn", "several faces"),
+        ("column twice", "has the column x_0 more than once"),
+        ("400 digits", "row 1 of 20 .* x_1"),
         ("long row", "more values than"),
         ("other table", "lacks .* and 137 more"),
         ("semicolons", "semicolons between its values"),
