@@ -92,7 +92,7 @@ def video_key(path: str | PathLike[str]) -> str:
 def _state(file: Path) -> tuple[int, int]:
     """Return a file's size and time of change, which tell a cache that it is the same; raise if it can't be read."""
     try:
-        if not file.is_file():  # reading a pipe would wait for ever
+        if not file.is_file():  # reading a pipe could wait forever
             raise DataError(file, "no such file, or not a file", "Check the path.")
         with file.open("rb"):
             return file.stat().st_size, file.stat().st_mtime_ns
@@ -159,7 +159,7 @@ def stored_frames(path: str | PathLike[str], *, fps: float = FPS) -> np.ndarray:
 
 
 def write_video(path: str | PathLike[str], frames: Iterable[np.ndarray], *, fps: float = FPS, crf: int = 23) -> None:
-    """Write frames as an H.264 video (yuv420p, preset slow); the file appears only when it is whole.
+    """Write frames as an H.264 video (yuv420p, preset slow); the file appears only when it is complete.
 
     frames is uint8 (T, H, W, 3), RGB, or any iterable of (H, W, 3) of one size; H and W are even, because yuv420p
     stores colour at half resolution. The suffix of `path` names the container. crf is x264's constant rate factor:
@@ -211,7 +211,7 @@ class _Clip:
 def _clip(path: str | PathLike[str]) -> _Clip:
     """Return what is known of a clip; raise DataError if a part of it is missing."""
     file, cut = split_path(path)
-    clip = _whole(file, *_state(file))
+    clip = _scan(file, *_state(file))
     if cut is not None:
         inside = (clip.times + _NEAR >= cut.start) & (clip.times + _NEAR < cut.end)
         clip = replace(clip, path=path, cut=cut, times=clip.times[inside])
@@ -243,7 +243,7 @@ def _open(file: Path) -> Iterator[tuple[av.container.InputContainer, Any]]:
 
 
 @lru_cache(maxsize=4)  # a dialog of a hundred clips is one file a hundred times
-def _whole(file: Path, size: int, changed: int) -> _Clip:
+def _scan(file: Path, size: int, changed: int) -> _Clip:
     """Read a file's packets; raise DataError for a file that is cut short or contradicts itself."""
     if not size:
         raise DataError(file, "is empty (0 bytes)", "Copy the file again from its source.")
@@ -299,7 +299,7 @@ def _whole(file: Path, size: int, changed: int) -> _Clip:
 
 
 def _decode(clip: _Clip, *, seek: bool = True) -> Iterator[tuple[float, av.VideoFrame]]:
-    """Yield `(time_s, frame)` as stored, times from 0; after a damaged one, on which others build, only count them."""
+    """Yield `(time_s, frame)` as stored, times from 0; from the first damaged one on, only count them."""
     start, end = clip.cut.start, clip.cut.end
     seek = seek and clip.clock != "" and start > _RUN_UP
     target = clip.origin + int((start - _RUN_UP) / clip.tick) if seek else None
@@ -313,7 +313,7 @@ def _decode(clip: _Clip, *, seek: bool = True) -> Iterator[tuple[float, av.Video
             incomplete += frame.is_corrupt
             if not failed and not incomplete:
                 yield time - first, frame
-    if seek:  # the format can't be wound to where the part begins
+    if seek:  # the format can't seek to where the part begins
         yield from _decode(clip, seek=False)
     elif failed or incomplete or count < _WHOLE * len(clip.times):
         counts = f"{count} of its {len(clip.times)} frames decode, {incomplete} of them incompletely"
@@ -391,7 +391,7 @@ def _upright(clip: _Clip, reformatter: Any, frame: av.VideoFrame, matrix: Any) -
 
 
 def _resample(decoded: Iterator[tuple[float, Any]], fps: float, seconds: float) -> Iterator[tuple[float, Any]]:
-    """Yield the decoded frame nearest to each k / fps, for a clip that lasts so many seconds."""
+    """Yield the decoded frame nearest to each k / fps, for a clip of that many `seconds`."""
     k, total = 0, max(1, math.floor(seconds * fps + 0.5 + _TIE))
     time, frame = next(decoded)
     for following, next_frame in decoded:

@@ -29,8 +29,8 @@ R = TypeVar("R")
 PATIENCE = 60.0
 """Seconds without a result before a cluster is asked whether it has workers left; two times none is a failure."""
 
-CRASHED = "the decoder crashed on it"
-"""The problem of a clip that ends the process that reads it."""
+CRASHED = "the process that read it died: the decoder crashed, or memory ran out"
+"""The problem of a clip whose process died."""
 
 _CLUSTER: ContextVar["Client | None"] = ContextVar("cluster", default=None)
 
@@ -105,8 +105,8 @@ def run_parallel(
     Inside `cluster`, all of its workers compute, whatever `jobs` says. The first exception that a call raises ends the
     run and is raised here.
 
-    A call that ends its process, as a decoder does that damaged input crashes, gives `crashed`; None ends the run. With
-    one job the calls run in this process, which then ends too.
+    If a call's process dies, for example because damaged input crashes a decoder, its result is `crashed`; if that is
+    None, the run ends. One job, or one call, runs in this process, which is not protected.
     """
     client = _CLUSTER.get()
     jobs = min(jobs or os.cpu_count() or 1, len(calls))
@@ -136,7 +136,7 @@ def _run_in_processes(function: Callable[..., Any], calls: Sequence[tuple], jobs
         except BrokenProcessPool:
             if crashed is None:
                 raise
-            for call in calls[done : done + 2 * jobs]:  # alone, so that it is known which one ends its process
+            for call in calls[done : done + 2 * jobs]:  # one at a time, to find which one kills its process
                 try:
                     (result,) = Parallel(n_jobs=jobs)([delayed(function)(*call)])
                 except BrokenProcessPool:
@@ -148,7 +148,7 @@ def _run_in_processes(function: Callable[..., Any], calls: Sequence[tuple], jobs
 def _run_on_cluster(
     client: "Client", function: Callable[..., Any], calls: Sequence[tuple], bar: tqdm, crashed: Any
 ) -> list[Any]:
-    """Compute on a cluster. joblib's Dask backend won't do: it waits forever for a call that killed its worker."""
+    """Compute on a cluster. joblib's Dask backend is no use: it waits forever for a call that killed its worker."""
     from distributed.scheduler import KilledWorker, NoWorkerError
 
     results: list[Any] = [None] * len(calls)
