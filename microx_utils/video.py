@@ -2,8 +2,8 @@
 
 PyAV reads what FFmpeg decodes and writes H.264; no system ffmpeg is needed. A frame is what a player shows: of the
 default video track, at its time, upright, with square pixels. A file without that is refused, and the error says why.
-Because ten frames, to a network, have to last equally long, frames are resampled to 30 per second (the paper's section
-III.B) by their time stamps: 24, 25 and 60 fps and variable rates all come out alike.
+A network needs frames that last equally long, so they are resampled to 30 per second (the paper's section III.B) by
+their time stamps: 24, 25 and 60 fps and variable rates all come out alike.
 
 A part of a file is named by a W3C media fragment: `dialog.avi#t=6.29,8.235&xywh=percent:0,0,50,100` is the left half
 of the picture from 6.29 s to 8.235 s, one of several clips that share a file.
@@ -359,9 +359,7 @@ def _pictures(clip: _Clip, resampled: Iterator[tuple[float, av.VideoFrame]]) -> 
                 try:
                     matrix = frame.side_data.get("DISPLAYMATRIX")
                 except ValueError as error:
-                    raise DataError(
-                        clip.path, "says in a way unknown to PyAV how it is to be shown", _REENCODE
-                    ) from error
+                    raise DataError(clip.path, "states an orientation that PyAV can't read", _REENCODE) from error
             image, last = _upright(clip, reformatter, frame, matrix), frame
             height, width = shape = shape or image.shape[:2]
             if image.shape[:2] != shape:
