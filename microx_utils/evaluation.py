@@ -265,8 +265,8 @@ def calibration(predictions: pd.DataFrame, *, bins: int = 10) -> pd.DataFrame:
     """
     if bins < 1:
         raise ValueError(f"bins is {bins}; give at least 1")
-    confidence = predictions[list(PROBABILITIES)].max(axis="columns")
     right = (predicted(predictions) == predictions["emotion"]).astype(float)
+    confidence = predictions[list(PROBABILITIES)].max(axis="columns")
     edges = np.linspace(0, 1, bins + 1)
     place = np.clip(np.ceil(confidence.to_numpy(float) * bins).astype(int) - 1, 0, bins - 1)
     table = pd.DataFrame({"confidence": confidence.to_numpy(float), "accuracy": right.to_numpy()}).groupby(place).mean()

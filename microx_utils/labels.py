@@ -53,7 +53,7 @@ UNMAPPED_LABELS = (
     "other",  # IEMOCAP: an emotion outside its list
     "no agreement",  # IEMOCAP's xxx: no label had a majority
 )
-"""The corpora's words that are none of the seven classes; their clips are listed as excluded."""
+"""The corpora's labels outside the seven classes; their clips are listed as excluded."""
 
 
 def emotion_of(label: str) -> str | None:

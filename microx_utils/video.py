@@ -97,7 +97,7 @@ def _state(file: Path) -> tuple[int, int]:
         with file.open("rb"):
             return file.stat().st_size, file.stat().st_mtime_ns
     except OSError as error:
-        raise DataError(file, f"can't be read ({error.strerror})", "Check the path, and who may read it.") from error
+        raise DataError(file, f"can't be read ({error.strerror})", "Check the path and its permissions.") from error
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def iter_frames(path: str | PathLike[str], *, fps: float = FPS) -> Iterator[tupl
     each other or leave a gap of more than 2 s, or if the part lies outside it; on iteration if a frame is damaged.
     """
     if not fps > 0:
-        raise ValueError(f"fps is {fps}, and has to be above 0")
+        raise ValueError(f"fps is {fps}, and must be above 0")
     clip = _clip(path)
     return _pictures(clip, _resample(_decode(clip), fps, clip.seconds))
 

@@ -90,11 +90,11 @@ def stream_store(store: CropStore, options: Mapping[str, Any]) -> dict[str, NDAr
                     np.lib.format.open_memmap(made / f"{name}.npy", "w+", dtype, (count, size, size, channels))
                     for name, dtype, channels in (("spatial", np.uint8, 3), ("temporal", np.int8, 2))
                 ]
-                some = 64  # clips at once, so that few results wait in memory
-                for k in range(0, len(calls), some):
-                    desc = f"faces and flow, clip {k + 1} of {len(calls)} and on"
-                    results = run_parallel(_streams_of_clip, calls[k : k + some], desc=desc)
-                    for first, pair in zip(store.clips["first"].iloc[k : k + some], results, strict=True):
+                chunk = 64  # clips at a time, to limit memory
+                for k in range(0, len(calls), chunk):
+                    desc = f"faces and flow, from clip {k + 1} of {len(calls)}"
+                    results = run_parallel(_streams_of_clip, calls[k : k + chunk], desc=desc)
+                    for first, pair in zip(store.clips["first"].iloc[k : k + chunk], results, strict=True):
                         for array, part in zip(arrays, pair, strict=True):
                             array[first : first + len(part)] = part
                 for array in arrays:

@@ -76,8 +76,8 @@ def run_openface(
     Raises
     ------
     DataError
-        OpenFace isn't here or can't be started; or it is broken (its models are missing, say): then it fails for
-        three clips, one after the other, without ever writing a CSV.
+        OpenFace isn't found or can't be started; or it is broken (its models are missing, say): it fails for three
+        clips, one after the other, without ever writing a CSV.
     ValueError
         jobs or clips_per_start is below 1.
     """

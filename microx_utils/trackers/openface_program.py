@@ -56,7 +56,7 @@ def find_program() -> Program | None:
     In this order: the program, or its folder, that OPENFACE_BIN names; the container image that OPENFACE_IMAGE names;
     FeatureExtraction on the PATH; the image algebr/openface, if docker or podman has it. A container's program is
     OPENFACE_IMAGE_BIN or else /home/openface-build/build/bin/FeatureExtraction. Nothing is ever downloaded. No image
-    has been tried: where the program lies in it, and as whom it runs, is taken from what its users report.
+    has been tested: the program's path in it, and the user it runs as, are taken from its users' reports.
 
     Raises
     ------
