@@ -162,7 +162,11 @@ def draw_intervals(
     offset = 0.17 if "paper" in table else 0.0
     single = [(x, y - offset) for y, label in enumerate(table.index) for x in (seeds or {}).get(str(label), ())]
     legend = len(groups) > 1 or "paper" in table or bool(single)
-    ax = look.get("ax") or new_axes(1.1 + 0.15 * legend + (0.34 if len(table) < 12 else 0.2) * len(table))
+    sizes = [f"\n(n = {n:,.0f})" for n in table["n"]] if "n" in table else [""] * len(table)
+    labels = pd.Index([f"{label}{size}" for label, size in zip(table.index, sizes, strict=True)])
+    lines = 1 + max(label.count("\n") for label in labels)
+    height = 0.2 if lines == 1 and len(table) >= 12 else max(0.34, 0.15 * lines)  # inches per row
+    ax = look.get("ax") or new_axes(1.1 + 0.15 * legend + height * len(table))
     rows = np.arange(len(table))
 
     def write(number: float) -> str:
@@ -189,8 +193,6 @@ def draw_intervals(
     if "%" in form:
         ax.set_xlim(0, 1.06)
         write_percent(ax.xaxis)
-    sizes = [f"\n(n = {n:,.0f})" for n in table["n"]] if "n" in table else [""] * len(table)
-    labels = pd.Index([f"{label}{size}" for label, size in zip(table.index, sizes, strict=True)])
     return _finish(ax, look, rows=labels, legend=legend)
 
 
