@@ -110,16 +110,16 @@ class VideoInfo:
     fps: float
     frames: int
     seconds: float
+    as_stored: bool  # neither rotated, mirrored nor scaled to square pixels
 
 
 def probe_video(path: str | PathLike[str]) -> VideoInfo:
-    """Return the size, rate and length of a clip before resampling; raise as the call of `iter_frames` does.
-
-    Only the first frame is decoded, so damage to the others goes unseen.
-    """
+    """Return a clip's size, rate and length before resampling, from its first frame; raise as `iter_frames` does."""
     clip = _clip(path)
-    frames, (height, width, _) = len(clip.times), next(iter_frames(path))[1].shape
-    return VideoInfo(Path(path), width, height, round(frames / clip.seconds, 6), frames, round(clip.seconds, 6))
+    frames, seconds, (height, width, _) = len(clip.times), clip.seconds, next(iter_frames(path))[1].shape
+    matrix: Any = next(_decode(clip))[1].side_data.get("DISPLAYMATRIX") or b""
+    as_stored = clip.aspect == 1 and np.frombuffer(matrix, np.int32)[:5].tolist() in ([], [1 << 16, 0, 0, 0, 1 << 16])
+    return VideoInfo(Path(path), width, height, round(frames / seconds, 6), frames, round(seconds, 6), as_stored)
 
 
 def iter_frames(path: str | PathLike[str], *, fps: float = FPS) -> Iterator[tuple[float, np.ndarray]]:
@@ -366,8 +366,8 @@ def _pictures(clip: _Clip, resampled: Iterator[tuple[float, av.VideoFrame]]) -> 
                 scale = min(np.divide(shape, image.shape[:2]))
                 h, w = (round(side * scale) or 1 for side in image.shape[:2])
                 y, x = (height - h) // 2, (width - w) // 2
-                bars = (y, height - h - y, x, width - w - x, cv2.BORDER_CONSTANT)
-                image = cv2.copyMakeBorder(cv2.resize(image, (w, h)), *bars)
+                bars = (y, height - h - y, x, width - w - x)
+                image = cv2.copyMakeBorder(cv2.resize(image, (w, h)), *bars, cv2.BORDER_CONSTANT)
             image = clip.cut.crop(image)
         yield time, image
 

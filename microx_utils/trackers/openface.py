@@ -212,10 +212,9 @@ def read_finished_csv(path: str | os.PathLike[str], frames: int) -> pd.DataFrame
 
 
 def _readable(video: str, part: Path) -> _Clip:
-    """Return a clip that can be read, or raise; a part of a video is written to the file `part` first."""
-    file, cut = split_path(video)
-    if cut is None:
-        return _Clip(video, file, probe_video(file).frames)
+    """Return a clip that can be read, or raise; one that OpenFace would see otherwise is written to `part` first."""
+    if not _written_first(video):
+        return _Clip(video, Path(video), probe_video(video).frames)
     count = 0
 
     def frames() -> Iterator[np.ndarray]:
@@ -227,6 +226,15 @@ def _readable(video: str, part: Path) -> _Clip:
 
     write_video(part, frames(), crf=_CRF)
     return _Clip(video, part, count)
+
+
+def _written_first(video: str | os.PathLike[str]) -> bool:
+    """Return whether OpenFace gets a clip's frames at 30 fps in a file of their own.
+
+    It knows no parts of files, and it may ignore how a file says to turn, mirror or widen its frames: its points would
+    then belong to other pictures than ours.
+    """
+    return split_path(video)[1] is not None or not probe_video(video).as_stored
 
 
 def version() -> list[Any]:
@@ -288,7 +296,7 @@ def run_missing(names: list[str], jobs: int | None, cache: str | os.PathLike[str
 
 def at_30_fps(table: pd.DataFrame, path: str | os.PathLike[str]) -> pd.DataFrame:
     """Return a table of `run_openface` (one row per stored frame) at 30 fps."""
-    if split_path(path)[1] is not None:  # OpenFace was shown the part at 30 fps
+    if _written_first(path):
         return rows_at_30_fps(table, np.arange(len(table)))
     return rows_at_30_fps(table, stored_frames(path, fps=FPS))
 

@@ -184,6 +184,8 @@ def _import_one(csv: str, video: str, cache: str | os.PathLike[str] | None) -> s
     """Cache a CSV as a video's OpenFace landmarks; return "" or why it can't be used."""
     try:
         info, rows = probe_video(video), stored_frames(video, fps=FPS)
+        if not info.as_stored:
+            return "belongs to a rotated, mirrored or anamorphic video, whose pixels OpenFace may have seen otherwise"
         frames = info.frames
         if split_path(video)[1] is not None and abs(len(read_openface_csv(csv)) - frames) > _SPARE_ROWS:
             rows, frames = np.arange(len(rows)), len(rows)  # the part may have been exported at 30 fps

@@ -26,7 +26,7 @@ from microx_utils.tools import cli, doctor
 from microx_utils.trackers import openface
 from microx_utils.trackers.openface_program import Program, find_program
 from microx_utils.trackers.prepare import import_openface, prepare_landmarks
-from microx_utils.video import Cut, iter_frames, stored_frames, write_video
+from microx_utils.video import Cut, iter_frames, read_frames, stored_frames, write_video
 
 FAKE = Path(__file__).parents[1] / "fake_openface.py"
 
@@ -560,3 +560,27 @@ def test_a_finished_csv_covers_its_video(openface_data: Path, tmp_path: Path) ->
             openface.read_finished_csv(path, 60)
     path.write_bytes(text.replace("\n", "\r\n").encode())  # as Windows writes it
     assert len(openface.read_finished_csv(path, 60)) == 60
+
+
+# --- videos that OpenFace would see otherwise ---
+
+CASES = Path(__file__).parents[1] / "data" / "video_cases"
+
+
+@pytest.mark.parametrize(("name", "as_stored"), [("hflip.mp4", False), ("anamorphic.mp4", False), ("vfr.mp4", True)])
+def test_what_a_file_says_to_turn_or_widen_is_written_out_first(name: str, as_stored: bool, tmp_path: Path) -> None:
+    clip = openface._readable(str(CASES / name), tmp_path / "part.mp4")
+    assert clip.file == (CASES / name if as_stored else tmp_path / "part.mp4")
+    if not as_stored:
+        shown, given = (read_frames(path)[0].astype(int) for path in (CASES / name, clip.file))
+        assert given.shape == shown.shape
+        assert np.abs(given - shown).mean() < 3
+
+
+def test_a_table_of_pixels_that_openface_may_have_seen_otherwise_is_refused(
+    openface_data: Path, tmp_path: Path
+) -> None:
+    clips = pd.DataFrame({"clip_id": ["own/anamorphic"], "path": [str(CASES / "anamorphic.mp4")]})
+    shutil.copy(openface_data / "happy.csv", tmp_path / "anamorphic.csv")
+    (problem,) = import_openface(tmp_path, clips, cache=tmp_path / "cache", jobs=1)["problem"]
+    assert "rotated, mirrored or anamorphic" in problem
