@@ -294,3 +294,23 @@ def test_mesh_is_quiet_but_not_silenced(capfd: pytest.CaptureFixture[str]) -> No
     with blazeface._without_notices():
         os.write(2, b"INFO: Created a delegate.\nERROR: the model is broken\n")
     assert capfd.readouterr().err == "ERROR: the model is broken\n"
+
+
+def test_upside_down_faces_get_their_own_points() -> None:
+    folder = Path(__file__).parents[1] / "data" / "upside_down"  # the second is the first, turned in its pixels
+    upright, turned = (
+        track_frames(iter_frames(folder / name), MeshTracker()) for name in ("upright.mp4", "happy_plain_1.mp4")
+    )
+    assert success_array(turned).all()
+    expected = np.array([319, 239]) - landmark_array(upright)
+    eyes = np.linalg.norm(expected[:, 45] - expected[:, 36], axis=1)
+    errors = np.linalg.norm(landmark_array(turned) - expected, axis=2).mean(axis=1) / eyes
+    assert errors.max() < 0.08
+
+
+def test_a_real_face_upside_down(portrait: np.ndarray) -> None:
+    tracker = MeshTracker()
+    upright = tracker(portrait).points
+    tracker.reset()
+    turned = tracker(np.ascontiguousarray(portrait[::-1, ::-1])).points
+    assert np.abs(turned - (511 - upright)).mean() < 0.05 * np.linalg.norm(upright[45] - upright[36])
