@@ -2,7 +2,7 @@
 
 BlazeFace (Bazarevsky et al. 2019) finds the face, MediaPipe's face mesh (Kartynnik et al. 2019) puts 468 points on
 it, and a table turns those into the 68 iBUG points that OpenFace and the paper's section III.B use. After that the
-face is followed: the mesh of one frame says where to look in the next, nearly twice as fast as detecting it again.
+face is followed: the mesh of one frame says where to look in the next, more than twice as fast as detecting it again.
 """
 
 import os
