@@ -29,7 +29,7 @@ HEAD_COLUMNS = ("frame", "face_id", "timestamp", "confidence", "success")
 X_COLUMNS = tuple(f"x_{i}" for i in range(POINTS))
 Y_COLUMNS = tuple(f"y_{i}" for i in range(POINTS))
 REQUIRED_COLUMNS = HEAD_COLUMNS + X_COLUMNS + Y_COLUMNS
-WHOLE_COLUMNS = ("frame", "face_id", "success")  # int64; the other required columns are float64
+DTYPES = {name: "int64" if name in ("frame", "face_id", "success") else "float64" for name in REQUIRED_COLUMNS}
 
 TRACKERS = {
     "mesh": "microx_utils.trackers.mesh",  # two small networks, offline; the default
@@ -101,7 +101,8 @@ def check_landmarks(table: pd.DataFrame, path: str | os.PathLike[str]) -> pd.Dat
         raise DataError(path, "has a header and no rows", _RERUN)
     if problem := _value_problem(table):
         raise DataError(path, problem, _RERUN)
-    return table.astype({name: "int64" if name in WHOLE_COLUMNS else "float64" for name in REQUIRED_COLUMNS})
+    wrong = {name: DTYPES[str(name)] for name, found in table.dtypes.items() if found != DTYPES.get(str(name), found)}
+    return table.astype(wrong) if wrong else table  # `astype` of all columns would take longer than reading the file
 
 
 def _value_problem(table: pd.DataFrame) -> str:
