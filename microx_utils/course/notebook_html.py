@@ -15,14 +15,24 @@ TENSORFLOW_LOG = re.compile(
 """What TensorFlow's C++ side prints on import; no setting of its own silences it."""
 
 
+WIDGET_TYPE = "application/vnd.jupyter.widget-view+json"
+"""The output type that a front end with widgets shows in place of all others."""
+
+
 def tidy_outputs(notebook: nbformat.NotebookNode) -> None:
-    """Reduce each progress bar to its last state, and drop TensorFlow's start-up messages."""
+    """Reduce each progress bar to its last state, drop TensorFlow's start-up messages, and leave widgets' stills only.
+
+    A widget needs the kernel that made it: without one its place would stay empty, and its saved state is large.
+    """
     CoalesceStreamsPreprocessor().preprocess(notebook, {})
+    notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             for output in cell.outputs:
                 if output.output_type == "stream":
                     output.text = TENSORFLOW_LOG.sub("", output.text)
+                elif "text/html" in output.get("data", {}):
+                    output.data.pop(WIDGET_TYPE, None)
             cell.outputs = [output for output in cell.outputs if output.get("text") != ""]
 
 

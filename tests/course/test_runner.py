@@ -17,7 +17,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from notebook_factory import GIVEN, GOOD, a_course, write_notebook
 
-from microx_utils.course.notebook_html import save_html, tidy_outputs
+from microx_utils.course.notebook_html import WIDGET_TYPE, save_html, tidy_outputs
 from microx_utils.course.outline import Course
 from microx_utils.course.runner import (
     NotebookError,
@@ -316,6 +316,15 @@ def test_progress_bars_keep_their_last_state_and_start_up_logs_go() -> None:
     tidy_outputs(notebook)
     assert notebook.cells[0].outputs == []
     assert [output.text for output in notebook.cells[1].outputs] == ["clips: 100%\n", "I3\n"]
+
+
+def test_a_widget_leaves_its_still_and_no_saved_state() -> None:
+    shown = {WIDGET_TYPE: {"model_id": "1"}, "text/html": "<img alt='a face'>", "text/plain": "Faces"}
+    cell = new_code_cell("live", outputs=[new_output("display_data", data=shown)])
+    notebook = nbformat.from_dict(new_notebook(cells=[cell], metadata={"widgets": {"state": {}}}))
+    tidy_outputs(notebook)
+    assert set(notebook.cells[0].outputs[0].data) == {"text/html", "text/plain"}
+    assert "widgets" not in notebook.metadata
 
 
 def test_html_page_carries_the_alt_text(tmp_path: Path) -> None:
