@@ -129,6 +129,8 @@ class Live:
         views beside it, below it where the page is narrow.
     title
         What the widget is called, by its heading and to screen readers.
+    still
+        What stands in its place where nothing is live; the first drawing, unless given.
     """
 
     def __init__(
@@ -138,10 +140,11 @@ class Live:
         *,
         title: str,
         arrange: Callable[[Mapping[str, Any], Mapping[str, Any]], Any] | None = None,
+        still: Html | None = None,
     ) -> None:
         self._draw, self.controls, self.title = draw, dict(controls), title
         self.shown = dict(draw(**self.values))
-        self._still = still(self.shown, title)
+        self._still = still_of(self.shown, title) if still is None else still
         self.views: dict[str, Any] = {}
         for name, content in self.shown.items():
             self.views[name] = Picture() if isinstance(content, Seen) else ipywidgets.HTML()
@@ -211,7 +214,7 @@ def problem_html(error: Exception) -> Html:
     return Html(f'<div role="alert">{line}<details><summary>Traceback</summary><pre>{trace}</pre></details></div>')
 
 
-def still(shown: Mapping[str, Content], title: str) -> Html:
+def still_of(shown: Mapping[str, Content], title: str) -> Html:
     """Return a widget's first drawing as HTML, for pages without a front end."""
     parts = "".join(f'<div style="flex:0 1 auto">{to_html(content)}</div>' for content in shown.values())
     note = f"{html.escape(title)} (a still: run the notebook in JupyterLab to use it)"
