@@ -131,6 +131,9 @@ class Live:
         What the widget is called, by its heading and to screen readers.
     still
         What stands in its place where nothing is live; the first drawing, unless given.
+    adjust
+        Called before each drawing: makes the controls agree with each other, such as a menu's options with the choice
+        in another menu. What it changes causes no further drawing.
     """
 
     def __init__(
@@ -141,16 +144,17 @@ class Live:
         title: str,
         arrange: Callable[[Mapping[str, Any], Mapping[str, Any]], Any] | None = None,
         still: Html | None = None,
+        adjust: Callable[[], None] | None = None,
     ) -> None:
-        self._draw, self.controls, self.title = draw, dict(controls), title
-        self.shown = dict(draw(**self.values))
+        self._draw, self.controls, self.title, self._adjust = draw, dict(controls), title, adjust
+        self._held = False
+        self.shown = self._look()
         self._still = still_of(self.shown, title) if still is None else still
         self.views: dict[str, Any] = {}
         for name, content in self.shown.items():
             self.views[name] = Picture() if isinstance(content, Seen) else ipywidgets.HTML()
             self._put(name, content)
         self.problem = ipywidgets.HTML()
-        self._held = False
         for control in self.controls.values():
             control.observe(self._changed, "value")
         body = (arrange or side_by_side)(self.controls, self.views)
@@ -179,10 +183,20 @@ class Live:
             self._held = False
         self.refresh()
 
+    def _look(self) -> dict[str, Content]:
+        """Return what is to be seen, once the controls agree."""
+        if self._adjust:
+            held, self._held = self._held, True
+            try:
+                self._adjust()
+            finally:
+                self._held = held
+        return dict(self._draw(**self.values))
+
     def refresh(self) -> None:
         """Draw again; an error is shown in place."""
         try:
-            self.shown = dict(self._draw(**self.values))
+            self.shown = self._look()
             for name, content in self.shown.items():
                 self._put(name, content)
         except Exception as error:  # noqa: BLE001 - shown in place, with its traceback
@@ -250,6 +264,24 @@ def choice(description: str, options: Sequence[Any], *, value: Any = None) -> An
     )
 
 
+def button(description: str, action: Callable[[], None], *, tooltip: str = "") -> Any:
+    """Return a button that calls `action` when it is pressed. What it raises goes to the notebook's log, not a cell."""
+    made = ipywidgets.Button(description=description, tooltip=tooltip or description, layout={"width": "auto"})
+    made.on_click(lambda pressed: action())
+    return made
+
+
+def player(frames: Any, *, milliseconds: int = 1000 // 30) -> Any:
+    """Return a slider of frames with buttons before it that play it, at most one frame in so many milliseconds.
+
+    Frames that come faster than they can be drawn are left out. The last frame is that of the slider, always.
+    """
+    play = ipywidgets.Play(min=frames.min, max=frames.max, interval=milliseconds, show_repeat=False)
+    ipywidgets.jslink((play, "value"), (frames, "value"))
+    ipywidgets.dlink((frames, "max"), (play, "max"))
+    return ipywidgets.HBox([play, frames], layout=ipywidgets.Layout(flex_flow="row wrap"))
+
+
 def bars(shares: pd.Series | pd.DataFrame, colours: Mapping[str, str], *, label: str) -> Html:
     """Return shares from 0 to 1 as horizontal bars: one group for each row, one bar for each column of a table.
 
@@ -270,3 +302,47 @@ def bars(shares: pd.Series | pd.DataFrame, colours: Mapping[str, str], *, label:
             )
     caption = f'<caption style="caption-side:top;text-align:left">{html.escape(label)}</caption>'
     return Html(f"<table>{caption}<tbody>{''.join(lines)}</tbody></table>")
+
+
+def lines(
+    table: pd.DataFrame, colours: Mapping[str, str], *, label: str, top: float | None = None, at: float | None = None
+) -> Html:
+    """Return a line for each column over the index, from 0 to `top`, as a drawing in HTML; missing values leave gaps.
+
+    As quick as `bars`. `at` is a place on the x axis to mark: the numbers of the row there stand below the lines.
+    """
+    numbers = table.to_numpy(float)
+    if top is None:
+        top = float(np.nanmax(numbers)) if np.isfinite(numbers).any() else 0.0
+    top = top or 1.0
+    x = np.asarray(table.index, float)
+    low, span = x[0], (x[-1] - x[0]) or 1.0
+    across = 40 + 400 * (x - low) / span
+    drawn = []
+    for level in (0.0, top / 2, top):
+        y = 110 - 100 * level / top
+        drawn.append(f'<path d="M40 {y:.0f}H440" stroke="currentColor" opacity="0.25"/>')
+        drawn.append(f'<text x="36" y="{y + 4:.0f}" text-anchor="end">{level:.3g}</text>')
+    drawn += [
+        f'<text x="{40 + 400 * k}" y="126" text-anchor="middle">{place:g}</text>' for k, place in enumerate(x[[0, -1]])
+    ]
+    keys = []
+    row = None if at is None else int(np.abs(x - at).argmin())
+    for name, values in zip(map(str, table.columns), numbers.T, strict=True):
+        good, pen, path = np.isfinite(values), "M", ""
+        for k in range(len(x)):
+            path += f"{pen}{across[k]:.1f} {110 - 100 * min(values[k], top) / top:.1f}" if good[k] else ""
+            pen = "L" if good[k] else "M"
+        drawn.append(f'<path d="{path}" fill="none" stroke="{colours[name]}" stroke-width="1.8"/>')
+        number = "" if row is None else f" {values[row]:.3g}" if good[row] else " nothing"
+        swatch = f'<span style="display:inline-block;width:1em;height:0.3em;background:{colours[name]}"></span>'
+        keys.append(f'<span style="white-space:nowrap">{swatch} {html.escape(name)}{number}</span>')
+    if row is not None:
+        drawn.append(f'<path d="M{across[row]:.1f} 6V110" stroke="currentColor" stroke-dasharray="3 2"/>')
+    words = html.escape(label)
+    return Html(
+        f'<figure style="margin:0;max-width:30em"><figcaption>{words}</figcaption>'
+        f'<svg viewBox="0 0 460 130" role="img" aria-label="{words}" style="width:100%" font-size="11" '
+        f'fill="currentColor">{"".join(drawn)}</svg>'
+        f'<div style="display:flex;flex-wrap:wrap;column-gap:1.2em">{"".join(keys)}</div></figure>'
+    )

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from microx_utils.course.notebook_html import WIDGET_TYPE
-from microx_utils.widgets.live import Html, Live, Seen, bars, choice, encode, slider, to_html
+from microx_utils.widgets.live import Html, Live, Seen, bars, button, choice, encode, lines, player, slider, to_html
 
 
 def grey(value: int) -> Seen:
@@ -100,3 +100,44 @@ def test_bars_say_their_numbers() -> None:
 def test_a_slider_of_whole_numbers_gives_whole_numbers() -> None:
     assert isinstance(slider("n", 0, 5), ipywidgets.IntSlider)
     assert isinstance(slider("x", 0, 1, step=0.1), ipywidgets.FloatSlider)
+
+
+def test_controls_agree_before_anything_is_drawn() -> None:
+    drawn = []
+    first, second = choice("fruit", ["apple", "pear"]), choice("kind", ["Gala", "Elstar"])
+    kinds = {"apple": ("Gala", "Elstar"), "pear": ("Conference",)}
+
+    def agree() -> None:
+        if second.options != kinds[first.value]:
+            second.options = kinds[first.value]
+
+    def draw(fruit: str, kind: str) -> dict:
+        drawn.append((fruit, kind))
+        return {"words": kind}
+
+    live = Live(draw, {"fruit": first, "kind": second}, title="Fruit", adjust=agree)
+    first.value = "pear"
+    assert drawn == [("apple", "Gala"), ("pear", "Conference")]
+    assert live.views["words"].value == "<p>Conference</p>"
+
+
+def test_a_button_acts_when_pressed() -> None:
+    pressed = []
+    button("Go", lambda: pressed.append(1)).click()
+    assert pressed == [1]
+
+
+def test_a_player_ends_where_its_slider_ends() -> None:
+    frames = slider("frame", 0, 59)
+    play = player(frames).children[0]
+    frames.max = 42
+    assert play.max == 42
+
+
+def test_lines_mark_a_place_and_say_its_numbers() -> None:
+    table = pd.DataFrame({"mesh": [0.5, np.nan, 1.5, 2.0], "t<h": [0.0, 0.1, 0.2, 0.3]}, index=[0, 1, 2, 3])
+    drawn = lines(table, {"mesh": "#0077bb", "t<h": "#222222"}, label="Movement, px", at=2)
+    assert "mesh 1.5" in drawn and "t&lt;h 0.2" in drawn and 'aria-label="Movement, px"' in drawn
+    assert "M40.0 85.0M306.7 35.0L440.0 10.0" in drawn, "a missing value leaves a gap"
+    assert "mesh nothing" in lines(table, {"mesh": "#0077bb", "t<h": "#222222"}, label="Movement", at=1)
+    assert "<svg" in lines(table * np.nan, {"mesh": "#0077bb", "t<h": "#222222"}, label="Nothing at all")
