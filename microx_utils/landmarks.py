@@ -21,6 +21,7 @@ import pandas as pd
 
 from microx_utils.support import paths
 from microx_utils.support.cache import atomic_file, content_key, file_key
+from microx_utils.support.delimited import read_delimited
 from microx_utils.support.errors import DataError
 from microx_utils.video import FPS, iter_frames, video_key
 
@@ -42,39 +43,29 @@ TRACKER_VARIABLE = "MICROX_LANDMARKS"
 """The environment variable that names the tracker, for the command line, notebooks and their kernels."""
 
 _RERUN = "Run the landmark step on the clip again."
-_RESAVED = "Use the file as OpenFace wrote it; a spreadsheet may have saved it in another format."
 _NOT_OPENFACE = "Use the output of OpenFace's FeatureExtraction (flags -2Dfp -pose -aus -gaze), one CSV per clip."
 
 
 def read_openface_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Return the checked table of an OpenFace CSV, with `a,b` or (the Windows build's) `a, b` between its values.
+    """Return the checked table of an OpenFace CSV, in any form that `support.delimited.read_delimited` reads.
 
     `frame`, `face_id` and `success` are int64, the other required columns float64; extra columns keep pandas's dtype.
+    OpenFace 1 has no `face_id`: it is 0. The case of a header that says `FRAME` is ignored.
 
     Raises
     ------
     DataError
-        The file is missing, empty or no CSV, lacks a required column, has a row that is cut short or not numeric, a
-        value out of range, or frame numbers that don't increase by one.
+        The file is missing, empty or no such table, lacks a required column, has a row that is cut short or not
+        numeric, a value out of range, or frame numbers that don't increase by one.
     """
     path = Path(path)
     if not path.is_file():
         raise DataError(path, "no such file, or not a file", "Check the path; OpenFace exits with 0 even if it fails.")
-    with path.open("rb") as file:
-        header = file.readline(100_000)
-    if header.count(b";") > header.count(b","):
-        raise DataError(path, "has semicolons between its values instead of commas", _RESAVED)
-    try:
-        table = pd.read_csv(path, skipinitialspace=True, na_values=["-nan(ind)", "nan(ind)"])  # Windows' NaN
-    except pd.errors.EmptyDataError:
-        raise DataError(path, "is empty", _RERUN) from None
-    except UnicodeDecodeError as error:
-        raise DataError(path, "is not UTF-8 text", _RESAVED) from error
-    except pd.errors.ParserError as error:
-        raise DataError(path, f"can't be read as CSV ({str(error).strip()})", _RERUN) from error
-    if not isinstance(table.index, pd.RangeIndex):
-        raise DataError(path, "has rows with more values than the header has names", _RERUN)
-    table.columns = table.columns.str.strip()
+    table = read_delimited(path)
+    if "frame" not in table.columns:  # else case has a meaning: x_0 is a point in the frame, X_0 one in space
+        table.columns = table.columns.str.lower()
+    if "face_id" not in table.columns and "frame" in table.columns:  # OpenFace 1, which follows one face
+        table = table.assign(face_id=0)
     return check_landmarks(table, path)
 
 
