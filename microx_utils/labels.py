@@ -1,5 +1,7 @@
 """The seven classes, their names in the corpora (paper, section III.B), and the columns of the clip table."""
 
+from microx_utils.support.names import folded
+
 CLIP_COLUMNS = ["clip_id", "corpus", "subject", "emotion", "source_label", "path", "condition", "split_group", "note"]
 """The clip table, one row per clip; every corpus reader in `corpora/` returns one.
 
@@ -62,14 +64,14 @@ def emotion_of(label: str) -> str | None:
     Parameters
     ----------
     label
-        The word in the corpus; case and surrounding blanks are ignored.
+        The word in the corpus; case, blanks and the dots of Turkish i are ignored.
 
     Raises
     ------
     ValueError
         The word is in neither table: it is misspelt, or nobody has decided on its class yet.
     """
-    word = label.strip().lower()
+    word = folded(label)
     if word in LABEL_TO_EMOTION:
         return LABEL_TO_EMOTION[word]
     if word in UNMAPPED_LABELS:

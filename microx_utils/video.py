@@ -9,7 +9,6 @@ A part of a file is named by a W3C media fragment: `dialog.avi#t=6.29,8.235&xywh
 of the picture from 6.29 s to 8.235 s, one of several clips that share a file.
 """
 
-import math
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -231,11 +230,12 @@ def _open(file: Path) -> Iterator[tuple[av.container.InputContainer, Any]]:
     """Open a file and choose its video track; one thread decodes it, as clips are processed in parallel."""
     try:
         with av.open(str(file.absolute()), metadata_errors="replace") as container:  # a relative a:b/c is of protocol a
-            stream = container.streams.best("video")
-            if not stream or stream.disposition & av.stream.Disposition.attached_pic or not stream.codec_context:
-                raise DataError(file, "holds no video track that FFmpeg decodes", _REENCODE)
+            stream: Any = container.streams.best("video")
+            usable = stream and stream.codec_context and not stream.disposition & av.stream.Disposition.attached_pic
+            if not usable or container.format.name in ("concat", "hls", "dash"):  # a playlist may be called .mp4
+                raise DataError(file, "holds no video track of its own that FFmpeg decodes", _REENCODE)
             stream.codec_context.thread_count = 1
-            if stream.codec_context.name == "hevc":  # this decoder doesn't say which frames it patched up
+            if stream.codec_context.name == "hevc":  # doesn't say which frames it patched up
                 stream.codec_context.options = {"err_detect": "explode"}
             yield container, stream
     except av.FFmpegError as error:
@@ -295,7 +295,7 @@ def _scan(file: Path, size: int, changed: int) -> _Clip:
         raise DataError(file, f"is damaged: frames are missing, and {unread} bytes belong to none", _REENCODE)
     if not 0.1 < aspect < 10:
         raise DataError(file, f"states that its pixels are {aspect:g} times as wide as high", _REENCODE)
-    return _Clip(file, Cut(0, math.inf), times, step, clock, tick, int(origin), aspect)
+    return _Clip(file, Cut(0, np.inf), times, step, clock, tick, int(origin), aspect)
 
 
 def _decode(clip: _Clip, *, seek: bool = True) -> Iterator[tuple[float, av.VideoFrame]]:
@@ -343,7 +343,7 @@ def _rising(clip: _Clip, frames: Iterator[Any]) -> Iterator[tuple[float, av.Vide
     previous = -clip.step
     for pair in pairwise(chain(frames, [None])):
         stamps = (getattr(frame, clip.clock, None) for frame in pair)
-        time, ahead = (math.nan if stamp is None else (stamp - clip.origin) * clip.tick for stamp in stamps)
+        time, ahead = (np.nan if stamp is None else (stamp - clip.origin) * clip.tick for stamp in stamps)
         if not time > previous or previous < ahead <= time:
             time = (previous + ahead) / 2 if ahead > previous else previous + clip.step
         yield time, pair[0]
@@ -390,7 +390,7 @@ def _upright(clip: _Clip, reformatter: Any, frame: av.VideoFrame, matrix: Any) -
 
 def _resample(decoded: Iterator[tuple[float, Any]], fps: float, seconds: float) -> Iterator[tuple[float, Any]]:
     """Yield the decoded frame nearest to each k / fps, for a clip of that many `seconds`."""
-    k, total = 0, max(1, math.floor(seconds * fps + 0.5 + _TIE))
+    k, total = 0, max(1, int(seconds * fps + 0.5 + _TIE))
     time, frame = next(decoded)
     for following, next_frame in decoded:
         while k < total and k / fps <= (time + following) / 2 + _TIE / fps:

@@ -331,3 +331,18 @@ def test_a_number_sign_in_a_name_is_no_part(tmp_path: Path, clip_path: Path) -> 
 def test_stored_frames_are_those_that_are_shown(tmp_path: Path, fps: int, expected: list[int]) -> None:
     write_video(tmp_path / "clip.mp4", grey_frames(12), fps=fps, crf=10)
     assert stored_frames(tmp_path / "clip.mp4").tolist() == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ffconcat version 1.0\nfile 'clip.mp4'\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:1,\nclip.mp4\n#EXT-X-ENDLIST\n",
+    ],
+    ids=["concat", "hls"],
+)
+def test_a_playlist_is_no_video_whatever_its_name(tmp_path: Path, text: str) -> None:
+    write_video(tmp_path / "clip.mp4", grey_frames(10))
+    (tmp_path / "list.mp4").write_text(text)
+    with pytest.raises(DataError, match=r"list\.mp4: (holds no video track of its own|can't be opened as a video)"):
+        probe_video(tmp_path / "list.mp4")

@@ -19,7 +19,7 @@ import pandas as pd
 
 from microx_utils.corpora import baum, belfast, crema_d, enterface, iemocap, mmi, own, ravdess
 from microx_utils.corpora.own import read_own
-from microx_utils.corpora.table import ROW_COLUMNS, VIDEO_SUFFIXES, Corpus
+from microx_utils.corpora.table import ROW_COLUMNS, VIDEO_SUFFIXES, Corpus, one_spelling
 from microx_utils.labels import CLIP_COLUMNS, EXCLUDED_COLUMNS
 from microx_utils.support import paths
 from microx_utils.support.errors import DataError
@@ -177,7 +177,7 @@ def load_clips(
         raise DataError(data, "only own recordings are here", "Name a corpus to train on as well.")
 
     rows = pd.concat([CORPORA[name].read(sources[name]) for name in chosen], ignore_index=True)
-    rows = rows.sort_values("clip_id", kind="stable", ignore_index=True)
+    rows = one_spelling(rows).sort_values("clip_id", kind="stable", ignore_index=True)
     usable = rows["reason"] == ""
     clips = rows.loc[usable, CLIP_COLUMNS].reset_index(drop=True)
     excluded = rows.loc[~usable, EXCLUDED_COLUMNS].reset_index(drop=True)

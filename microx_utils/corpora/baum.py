@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from microx_utils.corpora.sheets import read_sheet
 from microx_utils.corpora.table import Corpus, class_of, clip_row, clip_rows, find_videos, only_file
-from microx_utils.support.errors import DataError
+from microx_utils.support.names import folded
 
 
 def _codes(words: str, first: int) -> dict[int, str]:
@@ -42,7 +43,7 @@ def read_baum1(folder: Path, part: str) -> pd.DataFrame:
         # "BAUM1a_MP4_all" in one distribution, "BAUM1a_MP4 - All" in another
         if top.is_dir() and _names_baum1(top, part):
             for path in find_videos(top):
-                videos.setdefault(path.stem.upper(), []).append(path)
+                videos.setdefault(folded(path.stem).upper(), []).append(path)
     return _merge(corpus, annotations, videos, group="BAUM-1")
 
 
@@ -54,12 +55,12 @@ def read_baum2(folder: Path) -> pd.DataFrame:
         subject = next((part for part in reversed(path.parts[:-1]) if re.fullmatch(r"S\d+", part, re.IGNORECASE)), None)
         if subject:
             number = path.stem.split("_")[-1]
-            videos.setdefault(f"{subject}_{number}".upper(), []).append(path)
+            videos.setdefault(folded(f"{subject}_{number}").upper(), []).append(path)
     return _merge("BAUM-2", annotations, videos, group="BAUM-2")
 
 
 def read_annotations(sheet: Path, *, codes: dict[int, str]) -> pd.DataFrame:
-    """Read a BAUM annotation sheet: columns "Clip Name", "Emotion" and, if present, "Emotion Code".
+    """Read a BAUM annotation sheet (`read_sheet`): columns "Clip Name", "Emotion" and, if present, "Emotion Code".
 
     Returns
     -------
@@ -71,23 +72,15 @@ def read_annotations(sheet: Path, *, codes: dict[int, str]) -> pd.DataFrame:
     DataError
         The sheet can't be opened or lacks a column.
     """
-    try:
-        table = pd.read_excel(sheet, dtype=object)
-    except Exception as error:  # openpyxl raises many types for a damaged archive
-        problem = f"not readable as an Excel sheet ({error})"
-        raise DataError(sheet, problem, "Copy it again from the archive.") from error
-    table.columns = [str(column).strip() for column in table.columns]
-    missing = [column for column in ("Clip Name", "Emotion") if column not in table.columns]
-    if missing:
-        problem = f"lacks the columns {missing}; it has {list(table.columns)}"
-        raise DataError(sheet, problem, "Use the sheet of the archive.")
+    table = read_sheet(sheet, ["Clip Name", "Emotion"])
+    code = next((name for name in table.columns if folded(name) == "emotion code"), None)
     table = table[table["Clip Name"].notna()]
-    labels = table["Emotion"].map(lambda word: "" if pd.isna(word) else str(word).strip().lower())
+    labels = table["Emotion"].map(lambda word: "" if pd.isna(word) else folded(word))
     notes = [""] * len(table)
-    if "Emotion Code" in table.columns:
-        given = zip(labels, table["Emotion Code"].tolist(), strict=True)
+    if code is not None:
+        given = zip(labels, table[code].tolist(), strict=True)
         notes = [_code_note(label, code, codes) for label, code in given]
-    names = [str(name).strip().upper() for name in table["Clip Name"]]
+    names = [folded(name).upper() for name in table["Clip Name"]]
     return pd.DataFrame({"clip_id": names, "source_label": labels.to_list(), "note": notes})
 
 
@@ -96,8 +89,8 @@ def _code_note(label: str, code: str | float | None, codes: dict[int, str]) -> s
         return ""
     try:
         meant = codes.get(int(float(str(code))))
-    except ValueError:
-        return f"code {code!r} is not a number"
+    except (ValueError, OverflowError):
+        return f"code {code!r} is no whole number"
     if meant != SAME_WORD.get(label, label):
         return f"code {code} means {meant!r}, the word is {label!r}"
     return ""

@@ -8,6 +8,7 @@ import pandas as pd
 
 from microx_utils.corpora.table import Corpus, class_of, clip_row, clip_rows, find_videos
 from microx_utils.labels import EMOTIONS
+from microx_utils.support.names import folded
 
 
 def read_own(folder: Path) -> pd.DataFrame:
@@ -17,7 +18,7 @@ def read_own(folder: Path) -> pd.DataFrame:
     names = Counter((path.parent.name, path.stem) for path in files)
     for path in files:
         person = path.parent.name
-        match = re.fullmatch(r"([a-z]+)_(plain|mask)_(\d+)", path.stem.lower())
+        match = re.fullmatch(r"([a-z]+)_(plain|mask)_(\d+)", folded(path.stem))
         clip_id = f"{person}_{path.stem}"
         if match is None:
             reason = "the name is not <emotion>_<plain|mask>_<number>"

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,10 +12,12 @@ from typing import NamedTuple
 import pandas as pd
 
 from microx_utils.labels import CLIP_COLUMNS, emotion_of
+from microx_utils.support.delimited import read_text, split_header
 from microx_utils.support.errors import DataError
+from microx_utils.support.names import folded, person_key
 
 ROW_COLUMNS = [*CLIP_COLUMNS[:-1], "reason", "note"]
-VIDEO_SUFFIXES = {".mp4", ".m4v", ".avi", ".mov", ".flv", ".mkv", ".mpg", ".mpeg", ".wmv", ".webm"}
+VIDEO_SUFFIXES = {".mp4", ".m4v", ".avi", ".mov", ".flv", ".mkv", ".mpg", ".mpeg", ".wmv", ".webm", ".3gp", ".3g2"}
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,27 @@ class Corpus:
 def clip_rows(rows: list[dict[str, str]]) -> pd.DataFrame:
     """Return the table of `clip_row`s."""
     return pd.DataFrame(rows, columns=ROW_COLUMNS)  # named, for a corpus without files
+
+
+def one_spelling(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return clip rows in which each person is written in one way: "Ece" and "ece", 1 and "01" are one person.
+
+    The first spelling in sorted order is kept. Rows that had another say so in `note`, and a warning lists the names.
+    """
+    rows = rows.copy()
+    changed = pd.Series("", rows.index)
+    for column in ("subject", "split_group"):
+        keys = rows[column].map(lambda name: "/".join((name.partition("/")[0], person_key(name.partition("/")[2]))))
+        kept = rows[column].groupby(keys).transform("min")
+        changed = changed.where(rows[column] == kept, rows[column] + " is also written " + kept)
+        rows[column] = kept
+    other = changed != ""
+    if other.any():
+        listed = "; ".join(sorted(set(changed[other]))[:5])
+        warnings.warn(f"people in two spellings, each taken for one person: {listed}", stacklevel=2)
+        notes = rows.loc[other, "note"]
+        rows.loc[other, "note"] = notes + notes.map(lambda note: "; " if note else "") + changed[other]
+    return rows
 
 
 def class_of(label: str) -> tuple[str, str]:
@@ -180,7 +204,7 @@ LABEL_SHEET = "labels.csv"
 def user_labels(folder: Path) -> dict[str, tuple[str, str, str]]:
     """Return file -> (subject, emotion, reason) of a `labels.csv` in `folder`; empty if there is none.
 
-    `file` is a path below the folder or a bare name, in lower case with "/". `reason` says what is wrong with a row.
+    `file` is a path below the folder or a bare name, folded, with "/". `reason` says what is wrong with a row.
 
     Raises
     ------
@@ -190,28 +214,24 @@ def user_labels(folder: Path) -> dict[str, tuple[str, str, str]]:
     sheet = next((path for path in sorted(folder.glob("*")) if path.name.lower() == LABEL_SHEET), None)
     if sheet is None:
         return {}
-    try:
-        lines = sheet.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-    except OSError as error:
-        raise DataError(sheet, f"can't be read ({error.strerror})", "Make it readable, or take it away.") from error
-    separator = ";" if lines and ";" in lines[0] else ","  # some spreadsheets write semicolons
-    table = csv.DictReader(lines, delimiter=separator)
-    columns = {name.strip().lower(): name for name in table.fieldnames or ()}
+    separator, header, rest = split_header(read_text(sheet))
+    table = csv.DictReader([header, *rest.split("\n")], delimiter=separator)
+    columns = {folded(name): name for name in table.fieldnames or ()}
     if missing := [name for name in ("file", "subject", "emotion") if name not in columns]:
         raise DataError(
             sheet, f"lacks the columns {missing}; it has {[*columns]}", "Write file,subject,emotion on top."
         )
     labels: dict[str, tuple[str, str, str]] = {}
-    names = Counter(path.name.lower() for path in find_videos(folder))
+    names = Counter(folded(path.name) for path in find_videos(folder))
     for row in table:
         file, subject, emotion = ((row[columns[name]] or "").strip() for name in ("file", "subject", "emotion"))
-        file = file.replace("\\", "/").removeprefix("./").lower()
+        file = folded(file.replace("\\", "/").removeprefix("./"))
         reason = "" if file and subject and emotion else f"a row of {LABEL_SHEET} lacks its file, subject or emotion"
         if names[file] > 1:
             reason = f"a row of {LABEL_SHEET} fits several files: write the folder too"
         if file in labels:
             reason = f"two rows of {LABEL_SHEET} for one file"
-        labels[file] = (subject, emotion.lower(), reason)
+        labels[file] = (subject, folded(emotion), reason)
     return labels
 
 
@@ -254,7 +274,7 @@ def read_with_labels(
     rows, used, recognised = [], set[str](), bool(labels)
     for name, files in clips.items():
         for path, repeated in one_of(files):
-            keys = path.relative_to(folder).as_posix().lower(), path.name.lower()
+            keys = folded(path.relative_to(folder).as_posix()), folded(path.name)
             key = next((key for key in keys if key in labels), None)
             if key is None:
                 found = describe(path)

@@ -16,10 +16,10 @@ def folded(name: object) -> str:
     return unicodedata.normalize("NFC", text.replace("i\u0307", "i").replace("ı", "i"))  # İ and Turkish I, case folded
 
 
-def person(name: object) -> str:
+def person_key(name: object) -> str:
     """Return the form in which people are compared: folded, and a number without leading zeros or decimals.
 
-    >>> {person(1), person("01"), person("1.0"), person(" 001 ")}, person("S01")
+    >>> {person_key(1), person_key("01"), person_key("1.0"), person_key(" 001 ")}, person_key("S01")
     ({'1'}, 's01')
     """
     text = folded(name)

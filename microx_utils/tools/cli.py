@@ -171,8 +171,8 @@ def landmarks_import_command(arguments: argparse.Namespace) -> int:
     """Import OpenFace CSVs that were made elsewhere; from then on --landmarks openface uses them."""
     from microx_utils.trackers.prepare import import_openface
 
-    clips = _all_clips(arguments.data)
-    rows = import_openface(arguments.folder, clips, jobs=arguments.jobs)
+    clips, excluded = _all_clips(arguments.data)
+    rows = import_openface(arguments.folder, clips, excluded=excluded, jobs=arguments.jobs)
     csvs = rows[rows["csv"] != ""]
     count = int((csvs["problem"] == "").sum())
     for row in csvs[csvs["problem"] != ""].to_numpy().tolist():
@@ -191,7 +191,7 @@ def landmarks_run_command(arguments: argparse.Namespace) -> int:
     from microx_utils.trackers.prepare import prepare_landmarks
 
     tracker = chosen_tracker()
-    rows = prepare_landmarks(_all_clips(arguments.data)["path"], tracker=tracker, jobs=arguments.jobs)
+    rows = prepare_landmarks(_all_clips(arguments.data)[0]["path"], tracker=tracker, jobs=arguments.jobs)
     failed = rows[rows["problem"] != ""]
     for row in failed.itertuples():
         print(f"{row.path}: {row.problem}")
@@ -199,11 +199,11 @@ def landmarks_run_command(arguments: argparse.Namespace) -> int:
     return 0 if len(failed) < len(rows) else 1
 
 
-def _all_clips(data: str) -> "pd.DataFrame":
-    """Return the clip table of a data set, own recordings included."""
+def _all_clips(data: str) -> "tuple[pd.DataFrame, pd.DataFrame]":
+    """Return the clip table of a data set, own recordings included, and what was left out."""
     from microx_utils import corpora
 
-    return corpora.load_clips(data, corpora=[*corpora.data_sources(data)])[0]
+    return corpora.load_clips(data, corpora=[*corpora.data_sources(data)])
 
 
 def doctor_command(arguments: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from microx_utils.landmarks import REQUIRED_COLUMNS, kept_table, read_openface_csv, write_openface_csv
+from microx_utils.support.delimited import read_text, split_header
 from microx_utils.support.errors import DataError, problem_of
 from microx_utils.trackers.openface_program import HOW_TO_GET, Program, find_program, start
 from microx_utils.video import FPS, iter_frames, probe_video, split_path, stored_frames, write_video
@@ -201,9 +202,8 @@ def read_finished_csv(path: str | os.PathLike[str], frames: int) -> pd.DataFrame
     Raises DataError for what `read_openface_csv` refuses, for a last row that is cut short, and for missing rows.
     """
     table = read_openface_csv(path)
-    content = Path(path).read_bytes()
-    first, last = content[: content.find(b"\n")], content.rstrip(b"\r\n").rpartition(b"\n")[2]
-    if not content.endswith(b"\n") or first.count(b",") != last.count(b","):
+    separator, header, rest = split_header(read_text(path))
+    if not rest.endswith("\n") or header.count(separator) != rest.rstrip().rpartition("\n")[2].count(separator):
         raise DataError(path, f"is cut short in row {len(table)}", "Run OpenFace on the clip again.")
     if len(table) < frames - _MISSING_ROWS:
         problem = f"has {len(table)} rows, and the video {frames} frames"

@@ -1,6 +1,7 @@
 """Landmarks of many clips at once: computed by one tracker, or imported from OpenFace CSVs made elsewhere."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from microx_utils.landmarks import (
 )
 from microx_utils.support import paths
 from microx_utils.support.errors import DataError, problem_of
+from microx_utils.support.names import folded
 from microx_utils.support.parallel import CRASHED, run_parallel
 from microx_utils.trackers import openface
 from microx_utils.video import FPS, probe_video, split_path, stored_frames
@@ -85,6 +87,7 @@ def import_openface(
     folder: str | os.PathLike[str],
     clips: pd.DataFrame,
     *,
+    excluded: pd.DataFrame | None = None,
     cache: str | os.PathLike[str] | None = None,
     jobs: int | None = None,
 ) -> pd.DataFrame:
@@ -102,6 +105,8 @@ def import_openface(
         The folder of the CSVs; subfolders are searched too.
     clips
         A clip table: clip_id and path are used.
+    excluded
+        The clips that were left out, of `corpora.load_clips`: a CSV of one of them is listed with the reason.
     cache, jobs
         As in `prepare_landmarks`.
 
@@ -121,23 +126,31 @@ def import_openface(
         problem = "a file, not a folder" if folder.exists() else "no such folder"
         raise DataError(folder, problem, "Give the folder that holds OpenFace's CSVs.")
     files = sorted(
-        path for path in folder.rglob("*") if path.suffix.lower() == ".csv" and path.is_file() and path.name[0] != "."
+        path
+        for path in folder.rglob("*")
+        if path.name.lower().endswith((".csv", ".csv.gz")) and path.is_file() and path.name[0] != "."
     )
     if not files:
         raise DataError(folder, "holds no CSV", "Give the folder that holds OpenFace's CSVs, one for each clip.")
     videos = dict(zip(clips["clip_id"], map(str, clips["path"]), strict=True))
-    matches = _match_names([file.relative_to(folder) for file in files], videos)
+    names = [file.relative_to(folder) for file in files]
+    matches = _match_names(names, videos)
+    others = excluded[excluded["path"] != ""] if excluded is not None else clips[:0].assign(reason="")
+    left_out = _match_names(names, dict(zip(others["clip_id"], map(str, others["path"]), strict=True)))
+    reasons = dict(zip(others["clip_id"], others["reason"], strict=True))
     uses = Counter(found[0] for found in matches if len(found) == 1)
     rows = []
-    for file, found in zip(files, matches, strict=True):
+    for file, found, unused in zip(files, matches, left_out, strict=True):
         problem = ""
-        if not found:
+        if not found and unused:
+            problem = f"is of the clip {unused[0]}, which is left out: {reasons[unused[0]]}"
+        elif not found:
             problem = (
                 "matches no clip: name it by its clip's id or its video's name, its folders as the video's folders"
             )
         elif len(found) > 1:
-            others = f" and {len(found) - 3} more" if len(found) > 3 else ""
-            problem = f"matches several clips: {', '.join(found[:3])}{others}; name it {found[0]}.csv, for instance"
+            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+            problem = f"matches several clips: {', '.join(found[:3])}{more}; name it {found[0]}.csv, for instance"
         elif uses[found[0]] > 1:
             problem = f"is one of {uses[found[0]]} CSVs that match this clip: keep one of them"
         rows.append({"csv": str(file), "clip_id": found[0] if len(found) == 1 else "", "problem": problem})
@@ -164,12 +177,12 @@ def _match_names(files: Sequence[Path], videos: dict[str, str]) -> list[list[str
         parts = [*file.parent.parts, file.stem]
         own = {clip_id.replace("/", "_"), clip_id.split("/")[-1]}
         own |= {"_".join(parts[-length:]) for length in range(1, len(parts) + 1)}
-        for key in {each.casefold() for each in own}:
+        for key in {folded(each) for each in own}:
             keys.setdefault(key, []).append(clip_id)
-        words[clip_id] = {part.casefold() for part in (*parts, *clip_id.split("/"))}
+        words[clip_id] = {folded(part) for part in (*parts, *clip_id.split("/"))}
     matches = []
     for each in files:
-        names = [part.casefold() for part in (*each.parent.parts, each.stem)]
+        names = [folded(part) for part in (*each.parent.parts, re.sub(r"(?i)\.csv(\.gz)?$", "", each.name))]
         found: list[str] = []
         for length in range(len(names), 0, -1):  # the longest name that matches decides
             folders = set(names[:-length])

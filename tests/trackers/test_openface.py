@@ -1,5 +1,6 @@
 """OpenFace's program over a corpus, played by `fake_openface.py` as a process of its own: no clip harms another."""
 
+import gzip
 import json
 import os
 import re
@@ -416,7 +417,7 @@ def csvs(tmp_path: Path, film: Callable[..., Path], program: Program) -> Callabl
         for name in names:
             path = tmp_path / "elsewhere" / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(made, path)
+            path.write_bytes(gzip.compress(made.read_bytes()) if path.suffix == ".gz" else made.read_bytes())
         return tmp_path / "elsewhere"
 
     return make
@@ -434,6 +435,7 @@ def csvs(tmp_path: Path, film: Callable[..., Path], program: Program) -> Callabl
         ("BAUM-2/S001_001.csv", "BAUM-2/S001_001"),
         ("baum-1/S001_001.csv", "BAUM-1a/S001_001"),
         ("002.csv", "BAUM-2/S002_002"),
+        ("S002_002.csv.gz", "BAUM-2/S002_002"),
         ("happy_plain_1.csv", "own/p01_happy_plain_1"),
         ("p01/happy_plain_1.csv", "own/p01_happy_plain_1"),
         ("p01_happy_plain_1.csv", "own/p01_happy_plain_1"),
@@ -493,6 +495,25 @@ def test_faults_of_an_import_are_listed(tmp_path: Path, baum: pd.DataFrame, csvs
     assert "rise by one" in import_openface(folder, baum, cache=tmp_path, jobs=1)["problem"].str.cat()
 
 
+def test_the_csv_of_a_clip_that_is_left_out_says_why(
+    tmp_path: Path, baum: pd.DataFrame, csvs: Callable[..., Path]
+) -> None:
+    folder = csvs("S002_001.csv", "S002_002.csv")
+    excluded = baum[3:4].assign(reason="no label")
+    rows = import_openface(folder, baum.drop(3), excluded=excluded, cache=tmp_path, jobs=1)
+    listed = dict(zip((Path(csv).name for csv in rows["csv"]), rows["problem"], strict=True))
+    assert listed["S002_001.csv"] == ""
+    assert listed["S002_002.csv"] == "is of the clip BAUM-2/S002_002, which is left out: no label"
+
+
+def test_names_match_in_both_of_unicodes_forms(
+    tmp_path: Path, film: Callable[..., Path], csvs: Callable[..., Path]
+) -> None:
+    clips = pd.DataFrame({"clip_id": ["own/S\u00fcle_1"], "path": [str(film("own/S\u00fcle/1"))]})
+    rows = import_openface(csvs("Su\u0308le_1.csv"), clips, cache=tmp_path, jobs=1)
+    assert rows["problem"].to_list() == [""]
+
+
 def test_nothing_to_import(tmp_path: Path, baum: pd.DataFrame) -> None:
     with pytest.raises(DataError, match="no such folder"):
         import_openface(tmp_path / "none", baum, cache=tmp_path)
@@ -526,7 +547,7 @@ def test_commands(
     monkeypatch.setenv("MICROX_LANDMARKS", "")  # the command line sets it; this puts it back
     monkeypatch.setattr(landmarks.paths, "PROCESSED", tmp_path / "processed")
     monkeypatch.setattr(corpora, "data_sources", lambda data: {"BAUM-2": tmp_path})
-    monkeypatch.setattr(corpora, "load_clips", lambda data, corpora: (baum, baum.head(0)))
+    monkeypatch.setattr(corpora, "load_clips", lambda data, corpora: (baum, baum.head(0).assign(reason="")))
     folder = csvs("S002_001.csv", "S002_002.csv", "stranger.csv")
     assert cli.main(["landmarks", "import", str(folder)]) == 0
     said = capsys.readouterr().out
