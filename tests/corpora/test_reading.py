@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pandas as pd
@@ -290,8 +291,12 @@ def test_one_number_in_several_forms_is_one_subject(tmp_path, numbers):
 def other_sheet(form: str, path: Path) -> None:
     """Write one annotation sheet of two clips in a form that people keep."""
     book = openpyxl.Workbook()
-    sheet = book.active
-    rows = [["Clip Name", "Emotion", "Emotion Code"], ["S001_001", "Happiness", 5], ["S001_002", "Happiness", 5]]
+    sheet: Any = book.active
+    rows: list[list[Any]] = [
+        ["Clip Name", "Emotion", "Emotion Code"],
+        ["S001_001", "Happiness", 5],
+        ["S001_002", "Happiness", 5],
+    ]
     if form == "title row":
         rows.insert(0, ["BAUM-2 annotations"])
     if form == "case of the header":
