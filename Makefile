@@ -6,6 +6,7 @@ ONLY ?=
 DATA ?= sample
 JOBS ?=
 UPGRADE ?=
+SCREENSHOTS ?=
 # The interpreter to make .venv with, for instance `make test PYTHON=/opt/python3.12/bin/python3`
 PYTHON ?=
 
@@ -13,11 +14,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: help figures test doctor data lock clean FORCE
+.PHONY: help figures test test-browser doctor data lock clean FORCE
 
 help:
 	@echo "make figures [PROFILE=smoke|class|paper] [ONLY=03,06] [DATA=folder|NAME=folder,...] [JOBS=1]   run the notebooks, write figures/"
 	@echo "make test      lint, types, tests, and every notebook in the smoke profile"
+	@echo "make test-browser [SCREENSHOTS=1]   operate the widgets in JupyterLab and Chromium; SCREENSHOTS=1 renews figures/widgets/"
 	@echo "make doctor    what this machine has and lacks"
 	@echo "make data      render whatever is missing of the sample (it ships with the repository)"
 	@echo "make lock      bring requirements.txt in line with pyproject.toml; UPGRADE=1 takes the newest versions"
@@ -34,6 +36,10 @@ test: $(READY)
 	$(BIN)/deptry .
 	$(BIN)/deptry tests --exclude "^$$" --ignore DEP002,DEP004
 	$(BIN)/python -m pytest
+
+# Needs Chromium or Chrome; without one, the tests are skipped and the summary says so.
+test-browser: $(READY)
+	$(if $(SCREENSHOTS),MICROX_SCREENSHOTS=1) $(BIN)/python -m pytest tests/browser -rs
 
 doctor: $(READY)
 	@$(BIN)/microx doctor

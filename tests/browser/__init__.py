@@ -1,0 +1,1 @@
+"""Tests that operate the notebooks in a browser."""
