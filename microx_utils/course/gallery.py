@@ -195,6 +195,7 @@ def gallery(folder: Path, course: Course) -> str:
     if made_by:
         parts.append(f"Made with {'; '.join(made_by)}.")
     parts.append(f"What was found beside what the paper says: [the ledger of claims](claims.md). {counts_line(table)}")
+    parts += _widgets(folder, course, up)
     for notebook in course.notebooks:
         mine = [rows[name] for name in notebook.figures if name in rows]
         if mine:
@@ -204,6 +205,17 @@ def gallery(folder: Path, course: Course) -> str:
             parts += [f"### {row['title']} ({row['paper']})", f"![{alt}]({row['file']})", row["caption"]]
             parts.append(_figure_origin(row))
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _widgets(folder: Path, course: Course, up: str) -> list[str]:
+    """Return the gallery's section of widgets: those whose screenshot is in the folder, which none but figures/ has."""
+    parts = ["## Widgets", "Photographed in JupyterLab by `make test-browser SCREENSHOTS=1`, in the smoke profile."]
+    shown = [widget for widget in course.widgets if (folder / widget.screenshot).exists()]
+    for widget in shown:
+        links = [f"[{course.notebook(name).heading}]({up}/notebooks/{name}.ipynb)" for name in widget.notebooks]
+        alt = widget.alt.replace("[", "(").replace("]", ")")
+        parts += [f"### {widget.title}", f"![{alt}]({widget.screenshot})", f"In {', '.join(links)}."]
+    return parts if shown else []
 
 
 def _figure_origin(row: Mapping[str, Any]) -> str:

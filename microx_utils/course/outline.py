@@ -1,7 +1,8 @@
-"""The course's outline, course.toml: the notebooks in order, and the figures and claims that each must record."""
+"""The course's outline, course.toml: notebooks in order, the figures and claims each must record, and the widgets."""
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,11 +48,27 @@ class Notebook:
 
 
 @dataclass(frozen=True)
+class Widget:
+    """One widget of course.toml: the module of that name in `microx_utils.widgets`, and the notebooks that show it."""
+
+    id: str
+    title: str
+    notebooks: tuple[str, ...]
+    alt: str
+
+    @property
+    def screenshot(self) -> str:
+        """Its picture's path in the figures folder; its browser test makes it."""
+        return f"widgets/{self.id}.png"
+
+
+@dataclass(frozen=True)
 class Course:
-    """The notebooks in reading order."""
+    """The notebooks in reading order, and the widgets in them."""
 
     title: str
     notebooks: tuple[Notebook, ...]
+    widgets: tuple[Widget, ...] = ()
 
     def notebook(self, name: str) -> Notebook:
         """Return a notebook by its id."""
@@ -110,6 +127,19 @@ def parse_notebook(row: dict[str, Any]) -> Notebook:
     return Notebook(**fields)
 
 
+def parse_widget(row: dict[str, Any], notebooks: Sequence[str]) -> Widget:
+    """Return the widget that a row of course.toml describes; ValueError if a key is missing, unknown or wrong."""
+    wanted, name = Widget.__dataclass_fields__.keys(), row.get("id", "?")
+    if row.keys() != wanted:
+        raise ValueError(f"widget {name!r} in course.toml: it has the keys {[*row]} instead of {[*wanted]}")
+    unknown = [each for each in row["notebooks"] if each not in notebooks]
+    if unknown or not row["notebooks"]:
+        raise ValueError(f"widget {name!r} in course.toml: it needs notebooks of the course; unknown are {unknown}")
+    if not name.isidentifier() or len(row["alt"]) < 20:
+        raise ValueError(f"widget {name!r} in course.toml: an id is a module's name, alt has at least 20 characters")
+    return Widget(name, row["title"], tuple(row["notebooks"]), row["alt"])
+
+
 def load_course(path: Path = COURSE_FILE) -> Course:
     """Return the course that a TOML file describes.
 
@@ -133,7 +163,10 @@ def load_course(path: Path = COURSE_FILE) -> Course:
                 f"{path.name}: {notebook.id} occurs twice, or needs one that comes later: {notebook.needs}"
             )
         seen.append(notebook.id)
-    return Course(document["title"], notebooks)
+    widgets = tuple(parse_widget(row, seen) for row in document.get("widgets", []))
+    if len({widget.id for widget in widgets}) < len(widgets):
+        raise ValueError(f"{path.name}: a widget occurs twice among {[widget.id for widget in widgets]}")
+    return Course(document["title"], notebooks, widgets)
 
 
 def time_line(notebook: Notebook) -> str:

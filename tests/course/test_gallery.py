@@ -1,6 +1,7 @@
 """The generated pages: equal inputs make equal pages, and the committed ones are what the manifest makes."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from record_rows import ROW, claim, drawing
 
 from microx_utils.course import gallery, ledger, records
 from microx_utils.course.claims import load_claims
-from microx_utils.course.outline import load_course
+from microx_utils.course.outline import Widget, load_course
 from microx_utils.support import paths
 from microx_utils.support.errors import DataError
 
@@ -39,6 +40,21 @@ def test_gallery_shows_picture_alt_caption_and_origin(tmp_path: Path) -> None:
     file = "data/processed/runs/table1_microx-0123456789abcdef/predictions.parquet"
     assert f"Drawn by cell `cell-24` from `{file}`." in page
     assert "(claims.md)" in page
+
+
+def test_gallery_shows_the_widgets_whose_screenshots_are_there(tmp_path: Path) -> None:
+    shown, missing = (
+        Widget(name, f"The {name}", ("01_dataset_exploration", "02_openface_preprocessing"), f"What {name} shows.")
+        for name in ("browser", "lab")
+    )
+    course = replace(COURSE, widgets=(shown, missing))
+    assert "Widgets" not in gallery.gallery(tmp_path, course)
+    (tmp_path / "widgets").mkdir()
+    (tmp_path / shown.screenshot).write_bytes(b"")
+    page = gallery.gallery(tmp_path, course)
+    assert "### The browser\n\n![What browser shows.](widgets/browser.png)\n\nIn [01 · Exploring the data](" in page
+    assert "02_openface_preprocessing.ipynb)." in page
+    assert "The lab" not in page
 
 
 def test_claims_page_has_a_row_for_every_claim_and_leads_to_its_predictions(tmp_path: Path) -> None:

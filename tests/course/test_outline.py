@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from microx_utils.course.outline import Course, load_course, parse_notebook, save_time_lines, time_line
+from microx_utils.course.outline import Course, load_course, parse_notebook, parse_widget, save_time_lines, time_line
 from microx_utils.support.errors import DataError
 
 
@@ -68,6 +68,40 @@ def test_bad_row_is_refused(changes: dict[str, Any], message: str) -> None:
 def test_figure_or_table_that_the_paper_lacks_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(KeyError, match=r"no (18|7)"):
         parse_notebook(ROW | changes)
+
+
+WIDGET: dict[str, Any] = {
+    "id": "clip_browser",
+    "title": "Clip browser",
+    "notebooks": ["01_topic"],
+    "alt": "A face with points on it.",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"colour": "red"}, "it has the keys .* instead of"),
+        ({"notebooks": ["02_topic"]}, r"unknown are \['02_topic'\]"),
+        ({"notebooks": []}, "needs notebooks of the course"),
+        ({"alt": "A face."}, "at least 20 characters"),
+        ({"id": "clip-browser"}, "an id is a module's name"),
+    ],
+)
+def test_bad_widget_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse_widget(WIDGET | changes, ["01_topic"])
+
+
+def test_widgets_are_read_once_each(tmp_path: Path) -> None:
+    path = write_course(tmp_path / "course.toml", ROW)
+    entry = "\n".join(["", "[[widgets]]", *(f"{key} = {json.dumps(value)}" for key, value in WIDGET.items())])
+    path.write_text(path.read_text(encoding="utf-8") + entry, encoding="utf-8")
+    (widget,) = load_course(path).widgets
+    assert (widget.id, widget.screenshot) == ("clip_browser", "widgets/clip_browser.png")
+    path.write_text(path.read_text(encoding="utf-8") + entry, encoding="utf-8")
+    with pytest.raises(ValueError, match="a widget occurs twice"):
+        load_course(path)
 
 
 def write_course(path: Path, *rows: dict[str, Any]) -> Path:
