@@ -4,7 +4,7 @@ Shapes in the comments: B segments in a batch, T frames, H x W pixels, C channel
 Everything is built from Keras 3 layers and `keras.ops`, so it runs on TensorFlow, JAX and PyTorch (KERAS_BACKEND).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -80,16 +80,17 @@ class FastConvLSTM2D(layers.Layer):
     def build(self, input_shape: Sequence[int | None]) -> None:
         self._check(input_shape)
         F, k = self.filters, self.kernel_size
-        self.kernel = self.add_weight(
-            shape=(k, k, input_shape[-1], 4 * F), initializer="glorot_uniform", name="kernel"
-        )  # W
-        self.recurrent_kernel = self.add_weight(
-            shape=(k, k, F, 4 * F), initializer="orthogonal", name="recurrent_kernel"
-        )  # U
-        self.bias = self.add_weight(shape=(4 * F,), initializer=_unit_forget_bias, name="bias")
+        self.kernel = self.add_weight((k, k, input_shape[-1], 4 * F), "glorot_uniform", name="kernel")  # W
+        self.recurrent_kernel = self.add_weight((k, k, F, 4 * F), "orthogonal", name="recurrent_kernel")  # U
+        self.bias = self.add_weight((4 * F,), _unit_forget_bias, name="bias")
         self.built = True
 
     def call(self, x: Any) -> Any:
+        *_, last = self.steps(x)
+        return last["h"]
+
+    def steps(self, x: Any) -> Iterator[dict[str, Any]]:
+        """Yield what each frame leaves: the gates i, f, u, o and the states c, h, each (B, H', W', F)."""
         T, H, W, C = x.shape[1:]
         _, rows, columns, F = self.compute_output_shape(x.shape)
         x = ops.reshape(ops.transpose(x, (1, 0, 2, 3, 4)), (-1, H, W, C))  # (T*B, H, W, C), time first
@@ -100,11 +101,11 @@ class FastConvLSTM2D(layers.Layer):
         for z_t in ops.unstack(z, T, axis=0):  # (B, H', W', 4F)
             if h is not None:
                 z_t = z_t + ops.conv(h, self.recurrent_kernel, strides=1, padding="same", data_format="channels_last")
-            i, f, u, o = ops.split(z_t, 4, axis=-1)  # each (B, H', W', F)
-            new = ops.sigmoid(i) * ops.tanh(u)
-            c = new if c is None else ops.sigmoid(f) * c + new
-            h = ops.sigmoid(o) * ops.tanh(c)
-        return h  # (B, H', W', F)
+            i, f, u, o = ops.split(z_t, 4, axis=-1)
+            i, f, u, o = ops.sigmoid(i), ops.sigmoid(f), ops.tanh(u), ops.sigmoid(o)
+            c = i * u if c is None else f * c + i * u
+            h = o * ops.tanh(c)
+            yield {"i": i, "f": f, "u": u, "o": o, "c": c, "h": h}
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, int, int, int]:
         self._check(input_shape)
@@ -112,8 +113,7 @@ class FastConvLSTM2D(layers.Layer):
         return input_shape[0], rows, columns, self.filters
 
     def get_config(self) -> dict[str, Any]:
-        sizes = {"filters": self.filters, "kernel_size": self.kernel_size, "strides": self.strides}
-        return {**super().get_config(), **sizes}
+        return super().get_config() | {name: getattr(self, name) for name in ("filters", "kernel_size", "strides")}
 
 
 def _unit_forget_bias(shape: tuple[int, ...], dtype: Any = None) -> Any:

@@ -78,6 +78,23 @@ def test_fast_layer_starts_like_keras() -> None:
     assert fast.get_weights()[2].sum() == 4  # the forget gate's biases
 
 
+def test_steps_are_what_keras_remembers_after_each_frame() -> None:
+    """Keras shows h of each frame and the last c; the gates must be those that lead from one c and h to the next."""
+    stock, fast, x = both_layers(strides=1, filters=3, shape=(2, 4, 7, 8, 2))
+    every = keras.layers.ConvLSTM2D(3, 3, return_sequences=True, return_state=True)
+    every.build(x.shape)
+    every.set_weights(stock.get_weights())
+    hidden, _, cell = (ops.convert_to_numpy(state) for state in every(x))
+    steps = [{name: ops.convert_to_numpy(value) for name, value in step.items()} for step in fast.steps(x)]
+    np.testing.assert_allclose(np.stack([step["h"] for step in steps], axis=1), hidden, atol=1e-5)
+    np.testing.assert_allclose(steps[-1]["c"], cell, atol=1e-5)
+    for before, step in zip([{"c": 0 * cell}, *steps[:-1]], steps, strict=True):
+        np.testing.assert_allclose(step["c"], step["f"] * before["c"] + step["i"] * step["u"], atol=1e-6)
+        np.testing.assert_allclose(step["h"], step["o"] * np.tanh(step["c"]), atol=1e-6)
+        assert all(step[gate].min() > 0 and step[gate].max() < 1 for gate in "ifo")
+    assert np.abs(steps[1]["i"] - steps[1]["f"]).max() > 0.1 and np.abs(steps[1]["o"] - steps[1]["f"]).max() > 0.1
+
+
 def test_fixed_weights_by_hand() -> None:
     """One pixel, one filter, a 1 x 1 kernel: the equations on plain numbers."""
     layer = FastConvLSTM2D(1, kernel_size=1)
