@@ -306,22 +306,32 @@ def bars(shares: pd.Series | pd.DataFrame, colours: Mapping[str, str], *, label:
 
 
 def lines(
-    table: pd.DataFrame, colours: Mapping[str, str], *, label: str, top: float | None = None, at: float | None = None
+    table: pd.DataFrame,
+    colours: Mapping[str, str],
+    *,
+    label: str,
+    bottom: float = 0.0,
+    top: float | None = None,
+    at: float | None = None,
 ) -> Html:
-    """Return a line for each column over the index, from 0 to `top`, as a drawing in HTML; missing values leave gaps.
+    """Return a line for each column over the index, `bottom` to `top`, as a drawing in HTML; missing values leave gaps.
 
     As quick as `bars`. `at` is a place on the x axis to mark: the numbers of the row there stand below the lines.
     """
     numbers = table.to_numpy(float)
     if top is None:
         top = float(np.nanmax(numbers)) if np.isfinite(numbers).any() else 0.0
-    top = top or 1.0
+    top = top if top > bottom else bottom + 1.0
+
+    def height(value: float) -> float:
+        return 110 - 100 * (min(max(value, bottom), top) - bottom) / (top - bottom)
+
     x = np.asarray(table.index, float)
     low, span = x[0], (x[-1] - x[0]) or 1.0
     across = 40 + 400 * (x - low) / span
     drawn = []
-    for level in (0.0, top / 2, top):
-        y = 110 - 100 * level / top
+    for level in (bottom, (bottom + top) / 2, top):
+        y = height(level)
         drawn.append(f'<path d="M40 {y:.0f}H440" stroke="currentColor" opacity="0.25"/>')
         drawn.append(f'<text x="36" y="{y + 4:.0f}" text-anchor="end">{level:.3g}</text>')
     drawn += [
@@ -332,7 +342,7 @@ def lines(
     for name, values in zip(map(str, table.columns), numbers.T, strict=True):
         good, pen, path = np.isfinite(values), "M", ""
         for k in range(len(x)):
-            path += f"{pen}{across[k]:.1f} {110 - 100 * min(values[k], top) / top:.1f}" if good[k] else ""
+            path += f"{pen}{across[k]:.1f} {height(values[k]):.1f}" if good[k] else ""
             pen = "L" if good[k] else "M"
         drawn.append(f'<path d="{path}" fill="none" stroke="{colours[name]}" stroke-width="1.8"/>')
         number = "" if row is None else f" {values[row]:.3g}" if good[row] else " nothing"

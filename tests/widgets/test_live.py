@@ -141,3 +141,8 @@ def test_lines_mark_a_place_and_say_its_numbers() -> None:
     assert "M40.0 85.0M306.7 35.0L440.0 10.0" in drawn, "a missing value leaves a gap"
     assert "mesh nothing" in lines(table, {"mesh": "#0077bb", "t<h": "#222222"}, label="Movement", at=1)
     assert "<svg" in lines(table * np.nan, {"mesh": "#0077bb", "t<h": "#222222"}, label="Nothing at all")
+
+
+def test_lines_below_zero() -> None:
+    drawn = lines(pd.DataFrame({"c": [-0.5, 0.0, 0.5]}), {"c": "#0077bb"}, label="Memory", bottom=-0.5, top=0.5, at=0)
+    assert "M40.0 110.0L240.0 60.0L440.0 10.0" in drawn and "c -0.5" in drawn and ">-0.5</text>" in drawn
