@@ -24,6 +24,12 @@ def rng() -> np.random.Generator:
 
 
 @pytest.fixture(scope="session")
+def processed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Caches of the notebooks that the tests run: empty at first, then shared."""
+    return tmp_path_factory.mktemp("processed")
+
+
+@pytest.fixture(scope="session")
 def openface_data() -> Path:
     """Folder of OpenFace CSVs (two dialects, one without a face) and the clips they were made from."""
     return OPENFACE_DATA

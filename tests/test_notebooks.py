@@ -10,12 +10,15 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+from solve_exercises import names_of
 
 from microx_utils.course import records
+from microx_utils.course.exercises import BEGIN, tags
 from microx_utils.course.outline import Notebook, load_course, time_line
 from microx_utils.course.runner import check_notebook, literal_parameters
 from microx_utils.support import paths
@@ -238,16 +241,65 @@ def test_an_id_counts_only_where_the_code_can_make_it() -> None:
     assert unwritten(notebook, ["table_1_fscore", "table_1_", "gone"]) == {"table_1_fscore", "table_1_", "gone"}
 
 
-def test_exercises_have_solutions(notebook: nbformat.NotebookNode) -> None:
-    """Solutions stand after the exercises in cells tagged `solution`, which a student's version leaves out."""
-    tagged = [place for place, cell in enumerate(notebook.cells) if "solution" in cell.metadata.get("tags", [])]
-    (start,) = [
-        place
-        for place, cell in enumerate(notebook.cells)
-        if cell.cell_type == "markdown" and re.search(r"^#+ exercises$", cell.source, re.IGNORECASE | re.MULTILINE)
-    ]
-    assert tagged
-    assert max(tagged) > start
+def exercise_cells(notebook: nbformat.NotebookNode) -> list[list[nbformat.NotebookNode]]:
+    """Return the cells of each exercise, in order: from its `exercise` cell to the next, or to the notebook's end."""
+    found: list[list[nbformat.NotebookNode]] = []
+    for cell in notebook.cells:
+        if "exercise" in tags(cell):
+            found.append([])
+        if found:
+            found[-1].append(cell)
+    return found
+
+
+UNCONVERTED = {
+    "01_dataset_exploration",
+    "02_openface_preprocessing",
+    "03_segments_and_splits",
+    "04_model_building",
+    "05_training",
+    "06_evaluation",
+    "07_next_highest_emotion",
+    "08_state_of_the_art",
+    "09_real_life_and_masks",
+    "10_greyscale_vs_colour",
+    "11_microx_vs_full_face",
+    "12_facial_features",
+    "13_future_work",
+    "18_claims_report",
+}
+"""Notebooks whose exercises are still one list, with solutions below it."""
+
+
+def test_exercises_are_complete(entry: Notebook, notebook: nbformat.NotebookNode) -> None:
+    """Two or three, numbered; one of them needs no code, each of the others a hint, an answer and its check."""
+    exercises = exercise_cells(notebook)
+    if entry.id in UNCONVERTED:
+        pytest.skip("its exercises are still one list")
+    without_code = 0
+    for number, cells in enumerate(exercises, 1):
+        assert re.match(rf"### Exercise {number} · [A-Z]\S+\n", cells[0].source), cells[0].source[:60]
+        codes = [cell for cell in cells if cell.cell_type == "code"]
+        if codes[0].source.startswith("predict_choice("):
+            without_code += 1
+            continue
+        kinds = [(tags(cell) or [""])[0] for cell in cells[:4]]
+        assert kinds == ["exercise", "hint", "solution", "check"], f"exercise {number} has {kinds}"
+        assert BEGIN in cells[2].source
+        assert cells[1].source.startswith("<details><summary>Hint</summary>\n\n")
+        assert cells[3].source.startswith("checks."), "its last line calls the check, which says what is wrong"
+    assert 2 <= len(exercises) <= 3
+    assert without_code >= 1
+
+
+def test_nothing_needs_an_answer_but_its_check(notebook: nbformat.NotebookNode) -> None:
+    """A student's version has to run before its exercises are answered."""
+    answers: set[str] = set()
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and "check" not in tags(cell) and "solution" not in tags(cell):
+            assert not (answers & names_of(cell.source).read), cell.id
+        if "solution" in tags(cell) and cell.cell_type == "code":
+            answers |= names_of(cell.source).made
 
 
 @dataclass(frozen=True)
@@ -260,12 +312,12 @@ class SmokeRun:
 
 
 @pytest.fixture(scope="module")
-def smoke(tmp_path_factory: pytest.TempPathFactory) -> SmokeRun:
+def smoke(processed: Path) -> SmokeRun:
     """Run every notebook with empty caches, and without the figures and claims of an earlier run."""
     folder = records.output_folder("smoke", "sample")
     assert folder.is_relative_to(paths.FIGURES / "runs"), "never the committed reference"
     shutil.rmtree(folder, ignore_errors=True)
-    environment = os.environ | {"MICROX_PROCESSED": str(tmp_path_factory.mktemp("processed"))}
+    environment = os.environ | {"MICROX_PROCESSED": str(processed)}
     began = time.time()
     outcome = subprocess.run(
         [sys.executable, "-m", "microx_utils.tools.cli", "figures", "--profile", "smoke"],

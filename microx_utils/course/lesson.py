@@ -212,7 +212,9 @@ def _as_figure(fig: Any) -> "Figure":
     return found
 
 
-def open_lesson(notebook: str, *, profile: str = "class", data: str = "sample", seed: int = 0) -> Lesson:
+def open_lesson(
+    notebook: str, *, profile: str = "class", data: str = "sample", seed: int = 0, student: bool = False
+) -> Lesson:
     """Check a notebook's parameters, set the look of figures and tables, and return its lesson.
 
     Parameters
@@ -225,6 +227,9 @@ def open_lesson(notebook: str, *, profile: str = "class", data: str = "sample", 
         "sample", a folder, or corpora by name: see `corpora`.
     seed
         From 0 up; the source of all randomness in the notebook.
+    student
+        True in exercises/: what is saved goes to a folder of its own, which begins with the claims that the complete
+        notebooks recorded and never replaces them.
 
     Raises
     ------
@@ -243,4 +248,7 @@ def open_lesson(notebook: str, *, profile: str = "class", data: str = "sample", 
 
     style()
     pd.set_option("display.max_colwidth", None)  # reasons and names in a table are shown in full
-    return Lesson(entry, chosen, name, seed, records.output_folder(profile, data, seed))
+    folder = records.output_folder(profile, data, seed, student=student)
+    if student and not folder.exists():
+        records.copy_claims(records.output_folder(profile, data, seed), folder)
+    return Lesson(entry, chosen, name, seed, folder)

@@ -60,9 +60,14 @@ def data_name(data: str) -> str:
     return f"{re.sub(r'[^A-Za-z0-9_+-]+', '-', name)[:60] or 'data'}-{key}"
 
 
-def output_folder(profile: str, data: str, seed: int = 0) -> Path:
-    """Return where figures go: figures/ for the reference (class, sample, seed 0), else a folder of figures/runs/."""
+def output_folder(profile: str, data: str, seed: int = 0, *, student: bool = False) -> Path:
+    """Return where figures go: figures/ for the reference (class, sample, seed 0), else a folder of figures/runs/.
+
+    What a student's version of a notebook records is never the reference.
+    """
     name = run_name(profile, data, seed)
+    if student:
+        return paths.FIGURES / "runs" / f"exercises-{name}"
     return paths.FIGURES if name == "class-sample" else paths.FIGURES / "runs" / name
 
 
@@ -155,6 +160,13 @@ def record_claim(folder: Path, name: str, row: dict[str, Any]) -> None:
     """Put a claim's row into claims.json, one process at a time."""
     with updating(folder / "claims.json") as document:
         document.setdefault("claims", {})[name] = plain(row)
+
+
+def copy_claims(source: Path, target: Path) -> None:
+    """Begin a folder's claims.json with what another folder holds, if anything."""
+    document = read_json(source / "claims.json")
+    if document:
+        write_json(target / "claims.json", document)
 
 
 def read_figures(folder: Path) -> dict[str, dict[str, Any]]:

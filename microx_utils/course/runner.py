@@ -23,6 +23,7 @@ from papermill.exceptions import PapermillException, PapermillExecutionError
 
 from microx_utils.corpora import resolve_data
 from microx_utils.course import records
+from microx_utils.course.exercises import STRICT
 from microx_utils.course.notebook_html import save_html, tidy_outputs
 from microx_utils.course.outline import Course, Notebook, duration
 from microx_utils.experiments import get_profile
@@ -145,18 +146,20 @@ It changes to its folder itself: papermill's `cwd` would move this whole process
 """
 
 
-def own_kernel(folder: Path, *, ipython: Path, log: Path) -> type[AsyncKernelManager]:
+def own_kernel(folder: Path, *, ipython: Path, log: Path, strict: bool = True) -> type[AsyncKernelManager]:
     """Return a manager of kernels that run this interpreter in `folder`, whichever kernels are installed.
 
     The kernel is called python3, so that executed notebooks open anywhere. It keeps no history, and has its settings in
     `ipython` instead of the reader's. What it prints outside cells goes to `log`. This process is not changed.
+
+    If `strict`, an exercise's check raises unless the answer is right.
     """
     program = KERNEL.format(folder=str(folder), log=str(log))
     spec = KernelSpec(
         argv=[sys.executable, "-c", program, "-f", "{connection_file}", "--HistoryManager.enabled=False"],
         display_name="Python 3",
         language="python",
-        env=KERNEL_ENVIRONMENT | {"IPYTHONDIR": str(ipython)},
+        env=KERNEL_ENVIRONMENT | {"IPYTHONDIR": str(ipython), STRICT: "1" if strict else ""},
     )
 
     class OwnKernel(AsyncKernelManager):
@@ -190,10 +193,12 @@ def _failure(error: Exception, executed: Path, log: Path) -> Failure:
     return Failure(_stopped_at(executed) if executed.exists() else None, ANSI.sub("", what), ANSI.sub("", text))
 
 
-def run_notebook(source: Path, target: Path, parameters: Mapping[str, Any]) -> Failure | None:
+def run_notebook(source: Path, target: Path, parameters: Mapping[str, Any], *, strict: bool = True) -> Failure | None:
     """Run one notebook and write the executed one to `target`, complete or not at all; return its failure, if any.
 
     The notebook runs in its own folder, as it does when a reader opens it. `source` is not changed.
+
+    If `strict`, it fails at the first exercise whose answer is not right, which only a student's version may have.
     """
     with tempfile.TemporaryDirectory(prefix="microx-run-") as name:
         # papermill saves after every cell and fills {braces} in paths, so it works on copies under a plain name
@@ -206,7 +211,9 @@ def run_notebook(source: Path, target: Path, parameters: Mapping[str, Any]) -> F
                 executed,
                 dict(parameters),
                 kernel_name="python3",
-                kernel_manager_class=own_kernel(source.parent.resolve(), ipython=Path(name) / "ipython", log=log),
+                kernel_manager_class=own_kernel(
+                    source.parent.resolve(), ipython=Path(name) / "ipython", log=log, strict=strict
+                ),
                 language="python",
                 progress_bar=False,
             )

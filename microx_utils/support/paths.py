@@ -10,6 +10,8 @@ PROCESSED = Path(os.environ.get("MICROX_PROCESSED", DATA / "processed"))
 """Cached stage outputs. MICROX_PROCESSED moves them, for instance to a larger disk."""
 FIGURES = ROOT / "figures"
 NOTEBOOKS = ROOT / "notebooks"
+EXERCISES = ROOT / "exercises"
+"""The notebooks without their answers, generated."""
 BUILD = ROOT / "build"
 """Executed notebooks and their HTML; ignored by git."""
 

@@ -103,6 +103,17 @@ def train_command(arguments: argparse.Namespace) -> int:
     return int((table["problem"] != "").any())
 
 
+def exercises_command(arguments: argparse.Namespace) -> int:
+    """Make exercises/ from notebooks/: the same notebooks, with the answers to their exercises blanked."""
+    from microx_utils.course.exercises import save_exercises
+    from microx_utils.course.outline import load_course
+
+    folders = {"source": paths.NOTEBOOKS, "target": paths.EXERCISES}
+    changed = save_exercises(load_course(), **folders, overwrite=arguments.overwrite)
+    print("\n".join(f"wrote {paths.short(page)}" for page in changed) or "all exercises were up to date")
+    return 0
+
+
 def gallery_command(arguments: argparse.Namespace) -> int:
     """Rebuild the generated pages and the notebooks' timelines, without running anything."""
     from microx_utils.course import records
@@ -313,6 +324,9 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--seeds", type=_checked(_count), default=1, help=text)
 
     _add(commands, "gallery", gallery_command, "rebuild the generated pages", *_RUN)
+
+    exercises = _add(commands, "exercises", exercises_command, "make exercises/, the notebooks without their answers")
+    exercises.add_argument("--overwrite", action="store_true", help="replace notebooks that have been run, too")
 
     data = commands.add_parser("data", help="make, fetch or list data").add_subparsers(required=True, metavar="ACTION")
     render = _add(data, "render", render_command, "render the sample's clips", "--jobs")

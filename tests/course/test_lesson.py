@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -52,6 +53,20 @@ def test_missing_sample_says_how_to_make_it(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setattr(paths, "SAMPLE", tmp_path / "sample")
     with pytest.raises(DataError, match="microx data render"):
         open_lesson("06_evaluation")
+
+
+def test_a_students_records_begin_with_the_complete_notebooks_claims(
+    rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "FIGURES", tmp_path / "figures")
+    given: dict[str, Any] = {"profile": "smoke", "data": str(rendered)}
+    complete = open_lesson("06_evaluation", **given).folder
+    records.record_claim(complete, "a", {"ours": 1})
+    student = open_lesson("06_evaluation", **given, student=True).folder
+    assert records.read_claims(student) == {"a": {"ours": 1}}
+    records.record_claim(student, "a", {"ours": 2})
+    assert records.read_claims(complete) == {"a": {"ours": 1}}
+    assert records.read_claims(open_lesson("06_evaluation", **given, student=True).folder) == {"a": {"ours": 2}}
 
 
 def test_open_lesson_takes_a_relative_folder(rendered: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,10 +27,12 @@ def test_reference_folder_is_for_class_and_sample_only(tmp_path: Path, monkeypat
         records.output_folder("class", "sample", seed=5),
         records.output_folder("class", str(tmp_path / "BAUM")),
         records.output_folder("class", str(tmp_path / "elsewhere" / "BAUM")),
+        records.output_folder("class", "sample", student=True),
+        records.output_folder("smoke", "sample", student=True),
     ]
     monkeypatch.setenv("MICROX_LANDMARKS", "dlib")
     others.append(records.output_folder("class", "sample"))
-    assert len(set(others)) == 5
+    assert len(set(others)) == 7
     assert all(folder.parent == paths.FIGURES / "runs" for folder in others)
 
 

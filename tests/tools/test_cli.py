@@ -54,13 +54,23 @@ def test_bad_arguments(arguments: list[str], message: str, capsys: pytest.Captur
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty checkout with a data folder, and a course of two notebooks."""
-    for name, folder in {"FIGURES": "figures", "BUILD": "build", "NOTEBOOKS": "notebooks", "SAMPLE": "sample"}.items():
+    folders = {"FIGURES": "figures", "BUILD": "build", "NOTEBOOKS": "notebooks", "SAMPLE": "sample"}
+    for name, folder in (folders | {"EXERCISES": "exercises"}).items():
         (tmp_path / folder).mkdir()
         monkeypatch.setattr(paths, name, tmp_path / folder)
     (tmp_path / "sample" / "BAUM-2").mkdir()
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     monkeypatch.setattr(outline, "load_course", lambda: a_course("00_a", "01_b"))
     return tmp_path
+
+
+def test_exercises_are_made_of_the_notebooks(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("00_a", "01_b"):
+        write_notebook(checkout / "notebooks" / f"{name}.ipynb", f'lesson = open_lesson("{name}")')
+    assert cli.main(["exercises"]) == 0
+    assert capsys.readouterr().out.split() == ["wrote", "exercises/00_a.ipynb", "wrote", "exercises/01_b.ipynb"]
+    assert cli.main(["exercises"]) == 0
+    assert "up to date" in capsys.readouterr().out
 
 
 def test_missing_data_is_refused_with_a_remedy(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
