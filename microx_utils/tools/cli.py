@@ -210,6 +210,17 @@ def landmarks_run_command(arguments: argparse.Namespace) -> int:
     return 0 if len(failed) < len(rows) else 1
 
 
+def lab_command(arguments: argparse.Namespace) -> int:
+    """Open the course in JupyterLab, on notebook 00. Options of JupyterLab go after --, as in: -- --no-browser."""
+    from jupyterlab.labapp import LabApp
+
+    from microx_utils.course.outline import load_course
+
+    first = f"/lab/tree/notebooks/{load_course().notebooks[0].id}.ipynb"
+    LabApp.launch_instance([f"--ServerApp.root_dir={paths.ROOT}", f"--LabApp.default_url={first}", *arguments.options])
+    return 0
+
+
 def _all_clips(data: str) -> "tuple[pd.DataFrame, pd.DataFrame]":
     """Return the clip table of a data set, own recordings included, and what was left out."""
     from microx_utils import corpora
@@ -313,6 +324,10 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--only", metavar="03,06", help="only these notebooks, by number or topic")
     run.add_argument("--seed", type=_checked(_seed), default=0, help="seed of all randomness (default: 0)")
     run.add_argument("--jobs", type=_checked(_count), help="notebooks at a time (default: 2, or 1 on one core)")
+
+    lab = _add(commands, "lab", lab_command, "open the course in JupyterLab", "--landmarks")
+    text = "after --: options of JupyterLab, such as --no-browser"
+    lab.add_argument("options", nargs="*", metavar="OPTION", help=text)
 
     text = "landmarks and crops of a whole data set"
     _add(commands, "preprocess", preprocess_command, text, *_RUN, "--jobs", "--scheduler")

@@ -1,5 +1,6 @@
 """The command `microx`: quick to start, strict about what it is asked, honest exit codes."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -187,3 +188,27 @@ def test_landmarks_option_reaches_the_whole_run(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(cli, "preprocess_command", lambda _: ["mesh", "openface"].index(landmarks.chosen_tracker()))
     assert cli.main(["preprocess"]) == 0
     assert cli.main(["preprocess", "--landmarks", "openface"]) == 1
+
+
+def test_lab_opens_notebook_00_with_the_whole_course_beside_it(tmp_path: Path) -> None:
+    """JupyterLab is really started, with an option of its own; its address leads to the notebook."""
+    homes = {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "DATA", "RUNTIME")}
+    options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--ServerApp.port=0"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "microx_utils.tools.cli", "lab", "--", *options],
+        cwd=tmp_path,
+        env=os.environ | homes | {"PYTHONPATH": str(paths.ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    said = []
+    try:
+        for line in process.stderr:
+            said.append(line)
+            if "http://" in line:
+                break
+    finally:
+        process.terminate()
+        process.wait(30)
+    assert "/lab/tree/notebooks/00_start_here.ipynb?token=" in said[-1], "".join(said)
