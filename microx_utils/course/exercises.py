@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from microx_utils.course.anywhere import installing_cell
 from microx_utils.course.outline import Course
 from microx_utils.support import cache, paths
 from microx_utils.support.errors import DataError
@@ -75,15 +76,21 @@ def blank_answer(solution: str, check: str) -> str:
     return fill_in(solution, "\n".join(f"{name} = ...  # your answer here" for name in names))
 
 
-def student_version(notebook: NotebookNode, name: str) -> NotebookNode:
+def student_version(notebook: NotebookNode, name: str, repository: str = "") -> NotebookNode:
     """Return a notebook (file NAME) with the answers blanked, and without whatever else is tagged `solution`.
+
+    Its first code cell, folded away, installs the course from `repository` where it is missing, as on Colab.
 
     Raises
     ------
     DataError
         An exercise's cells don't fit together, or the notebook doesn't open its lesson in one place.
     """
-    cells = [nbformat.v4.new_markdown_cell(NOTE.format(name=name), id="student-version")]
+    folded = {"jupyter": {"source_hidden": True}}
+    cells = [
+        nbformat.v4.new_markdown_cell(NOTE.format(name=name), id="student-version"),
+        nbformat.v4.new_code_cell(installing_cell(repository), id="installing", metadata=folded),
+    ]
     opened = 0
     for place, cell in enumerate(notebook.cells):
         kept = nbformat.from_dict(cell)
@@ -134,7 +141,7 @@ def save_exercises(
     pages = {}
     for entry in course.notebooks:
         name = f"{entry.id}.ipynb"
-        page = written(student_version(nbformat.read(source / name, as_version=4), name))
+        page = written(student_version(nbformat.read(source / name, as_version=4), name, course.repository))
         path = target / name
         if path.is_file() and path.read_text(encoding="utf-8") == page:
             continue

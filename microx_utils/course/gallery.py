@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from microx_utils.course import ledger, paper
+from microx_utils.course import anywhere, ledger, paper
 from microx_utils.course.claims import VERDICTS
 from microx_utils.course.outline import Course
 from microx_utils.course.records import read_claims, read_figures
@@ -266,13 +266,19 @@ def readme_table(folder: Path, course: Course) -> str:
     return "\n\n".join([tables_table(table, course), counts_line(table), READING_NOTE])
 
 
+def fill_readme(readme: Path, folder: Path, course: Course) -> str:
+    """Return a README's text with everything between its markers made anew."""
+    text = between_markers(readme.read_text(encoding="utf-8"), readme_table(folder, course), path=readme)
+    text = between_markers(text, notebooks_table(course), path=readme, name="notebooks")
+    return between_markers(text, anywhere.buttons(course), path=readme, name="start-anywhere")
+
+
 def save_gallery(folder: Path, course: Course, *, readme: Path | None = None) -> list[Path]:
     """Write the folder's README.md and claims.md and, if given, the tables inside `readme`; return what changed."""
     with cache.lock(folder / "README.md"):
         pages = {folder / "README.md": gallery(folder, course), folder / "claims.md": claims_page(folder, course)}
         if readme is not None:
-            text = between_markers(readme.read_text(encoding="utf-8"), readme_table(folder, course), path=readme)
-            pages[readme] = between_markers(text, notebooks_table(course), path=readme, name="notebooks")
+            pages[readme] = fill_readme(readme, folder, course)
         changed = [page for page, text in pages.items() if not page.exists() or page.read_text("utf-8") != text]
         for page in changed:
             with cache.atomic_file(page) as temporary:

@@ -14,6 +14,7 @@ from microx_utils.support import cache, paths
 from microx_utils.support.errors import DataError
 
 COURSE_FILE = paths.ROOT / "course.toml"
+REPOSITORY = re.compile(r"https://github\.com/[\w.-]+/[\w.-]+(?<!\.git)")
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Course:
     title: str
     notebooks: tuple[Notebook, ...]
     widgets: tuple[Widget, ...] = ()
+    repository: str = ""  # https://github.com/<owner>/<name>; empty while it is not known
 
     def notebook(self, name: str) -> Notebook:
         """Return a notebook by its id."""
@@ -166,7 +168,10 @@ def load_course(path: Path = COURSE_FILE) -> Course:
     widgets = tuple(parse_widget(row, seen) for row in document.get("widgets", []))
     if len({widget.id for widget in widgets}) < len(widgets):
         raise ValueError(f"{path.name}: a widget occurs twice among {[widget.id for widget in widgets]}")
-    return Course(document["title"], notebooks, widgets)
+    repository = document["repository"]
+    if repository and not REPOSITORY.fullmatch(repository):
+        raise ValueError(f"{path.name}: repository is {repository!r}, not https://github.com/<owner>/<name>")
+    return Course(document["title"], notebooks, widgets, repository)
 
 
 def time_line(notebook: Notebook) -> str:

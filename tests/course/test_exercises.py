@@ -8,6 +8,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from notebook_factory import a_course
 
+from microx_utils.course.anywhere import installing_cell
 from microx_utils.course.exercises import answer_names, blank_answer, fill_in, save_exercises, student_version
 from microx_utils.course.outline import load_course
 from microx_utils.support import paths
@@ -73,10 +74,11 @@ def test_another_answer_takes_the_place_and_the_indent() -> None:
 def test_only_answers_are_taken_out() -> None:
     given = a_notebook()
     before = nbformat.writes(given)
-    made = student_version(given, "00_a.ipynb")
+    made = student_version(given, "00_a.ipynb", "https://github.com/a/b")
     nbformat.validate(made)
     assert nbformat.writes(given) == before, "the teacher's version is left alone"
-    note, *cells = made.cells
+    note, installing, *cells = made.cells
+    assert installing.source == installing_cell("https://github.com/a/b")
     assert "`microx exercises`" in note.source and "../notebooks/00_a.ipynb" in note.source
     assert [cell.id for cell in cells] == [f"cell-{k}" for k in range(1, 7)]
     for k in (0, 2, 3, 5):
@@ -114,8 +116,8 @@ def test_writing_twice_changes_nothing_and_a_students_work_is_kept(tmp_path: Pat
     assert save_exercises(a_course("00_a"), **folders) == []
 
     mine = nbformat.read(target / "00_a.ipynb", as_version=4)
-    mine.cells[5].source = "low, high = 1, 2"
-    mine.cells[5].execution_count = 1
+    mine.cells[6].source = "low, high = 1, 2"
+    mine.cells[6].execution_count = 1
     nbformat.write(mine, target / "00_a.ipynb")
     with pytest.raises(DataError, match=r"has been run.*--overwrite"):
         save_exercises(a_course("00_a"), **folders)

@@ -112,17 +112,18 @@ BEGIN, END = "<!-- paper-vs-ours:begin -->", "<!-- paper-vs-ours:end -->"
 
 def test_readme_keeps_its_text_around_the_tables(tmp_path: Path) -> None:
     readme, out = tmp_path / "README.md", tmp_path / "out"
-    notebooks = "<!-- notebooks:begin -->\nold\n<!-- notebooks:end -->"
-    readme.write_text(f"# Top\n\n{BEGIN}\nold\n{END}\n\n{notebooks}\n\nBottom\n", encoding="utf-8")
+    others = "\n\n".join(f"<!-- {name}:begin -->\nold\n<!-- {name}:end -->" for name in ("notebooks", "start-anywhere"))
+    readme.write_text(f"# Top\n\n{BEGIN}\nold\n{END}\n\n{others}\n\nBottom\n", encoding="utf-8")
     record(out)
     changed = gallery.save_gallery(out, COURSE, readme=readme)
     assert changed == [out / "README.md", out / "claims.md", readme]
     text = readme.read_text(encoding="utf-8")
     assert text.startswith(f"# Top\n\n{BEGIN}\n| the paper's")
-    assert text.endswith("<!-- notebooks:end -->\n\nBottom\n")
+    assert text.endswith("<!-- start-anywhere:end -->\n\nBottom\n")
+    assert "[![Open in Binder](" in text
     assert "[06 · Evaluation](notebooks/06_evaluation.ipynb)" in text
     assert "(figures/claims.md)" in text
-    assert "old" not in text
+    assert "\nold\n" not in text
     assert gallery.save_gallery(out, COURSE, readme=readme) == []
 
 
@@ -153,9 +154,7 @@ def test_committed_pages_are_what_the_manifest_makes() -> None:
         assert digest == row["sha256"], name
     readme = (paths.ROOT / "README.md").read_text(encoding="utf-8")
     assert "TIME_" not in readme  # no measurement left to fill in
-    where = paths.ROOT / "README.md"
-    assert readme == gallery.between_markers(readme, gallery.readme_table(paths.FIGURES, COURSE), path=where)
-    assert readme == gallery.between_markers(readme, gallery.notebooks_table(COURSE), path=where, name="notebooks")
+    assert readme == gallery.fill_readme(paths.ROOT / "README.md", paths.FIGURES, COURSE)
 
 
 def test_committed_claims_are_current() -> None:

@@ -104,8 +104,8 @@ def test_widgets_are_read_once_each(tmp_path: Path) -> None:
         load_course(path)
 
 
-def write_course(path: Path, *rows: dict[str, Any]) -> Path:
-    lines = ['title = "T"']
+def write_course(path: Path, *rows: dict[str, Any], repository: str = "") -> Path:
+    lines = ['title = "T"', f"repository = {json.dumps(repository)}"]
     for row in rows:
         lines.append("[[notebooks]]")
         lines += [
@@ -125,6 +125,14 @@ def test_course_refuses_a_figure_saved_twice_and_needs_out_of_order(tmp_path: Pa
     with pytest.raises(ValueError, match="a notebook that runs last has others after it"):
         load_course(write_course(tmp_path / "last.toml", ROW | {"last": True}, ROW | {"id": "02_next"}))
     assert len(load_course(write_course(tmp_path / "good.toml", first, ROW | {"id": "02_next"})).notebooks) == 2
+
+
+@pytest.mark.parametrize("address", ["github.com/a/b", "https://github.com/a", "https://github.com/a/b.git", "OWNER"])
+def test_an_address_that_no_button_can_use_is_refused(tmp_path: Path, address: str) -> None:
+    with pytest.raises(ValueError, match="repository is"):
+        load_course(write_course(tmp_path / "course.toml", ROW, repository=address))
+    known = write_course(tmp_path / "course.toml", ROW, repository="https://github.com/a/b.c-d")
+    assert load_course(known).repository == "https://github.com/a/b.c-d"
 
 
 def test_time_line_says_what_has_been_measured(whole: Course) -> None:
