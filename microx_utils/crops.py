@@ -152,11 +152,11 @@ def crop_store(
     }
     problems = [""] * len(files)
     folder = _store_folder(files, made_from)
-    if not folder.is_dir():
+    if not cache.ready(folder):
         problems = get_tracker(tracker).problems_ahead(files, jobs=jobs)
         folder = _store_folder(files, made_from)  # OpenFace's tables exist now
     with cache.lock(folder):
-        if not folder.is_dir():
+        if not cache.ready(folder):
             _build_store(files, folder, made_from, problems, jobs=jobs)
     return _open_store(folder, clips, style)
 
@@ -178,13 +178,13 @@ def join_stores(stores: Sequence[CropStore]) -> CropStore:
     folder = paths.PROCESSED / "stores" / key
     starts = np.cumsum([0, *(len(store.crops) for store in stores)])
     with cache.lock(folder):
-        if not folder.is_dir():
+        if not cache.ready(folder):
             building = folder.with_name(f"{folder.name}.building")  # the next try overwrites a copy that was killed
             building.mkdir(parents=True, exist_ok=True)
             cache.reserve_array(building / "crops.npy", (int(starts[-1]), *stores[0].crops.shape[1:]))
             for store, start in zip(stores, starts[:-1], strict=True):
                 cache.write_rows(building / "crops.npy", int(start), store.crops)
-            building.replace(folder)
+            cache.finish_folder(building, folder)
     clips = [store.clips.assign(first=store.clips["first"] + n) for store, n in zip(stores, starts[:-1], strict=True)]
     return CropStore(
         np.load(folder / "crops.npy", mmap_mode="r"),
@@ -247,7 +247,7 @@ def _build_store(
         part.unlink()
     pd.DataFrame({"first": first, "frames": frames, "reason": reasons}).to_csv(building / "index.csv", index=False)
     (building / "made_from.json").write_text(json.dumps(made_from, indent=2))
-    building.replace(folder)
+    cache.finish_folder(building, folder)
 
 
 def _count_frames(path: str, options: dict[str, Any]) -> tuple[int, str]:

@@ -10,7 +10,6 @@ these rows all later frames would be shifted in time, so a table with gaps is re
 
 import importlib
 import os
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from microx_utils.support import paths
-from microx_utils.support.cache import atomic_file, content_key, file_key
+from microx_utils.support.cache import atomic_file, content_key, file_key, ready
 from microx_utils.support.delimited import read_delimited
 from microx_utils.support.errors import DataError
 from microx_utils.video import FPS, iter_frames, video_key
@@ -69,14 +68,14 @@ def read_openface_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     return check_landmarks(table, path)
 
 
-def write_openface_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+def write_openface_csv(table: pd.DataFrame, path: str | os.PathLike[str], *, checked: bool = False) -> None:
     """Write a table, required columns first, in full precision; the file appears only when it is complete.
 
-    Raises DataError for a table that `read_openface_csv` would refuse.
+    `checked` is that of `cache.atomic_file`. Raises DataError for a table that `read_openface_csv` would refuse.
     """
     table = check_landmarks(table, path)
     extra = [column for column in table.columns if column not in REQUIRED_COLUMNS]
-    with atomic_file(path) as temporary:
+    with atomic_file(path, checked=checked) as temporary:
         table[[*REQUIRED_COLUMNS, *extra]].to_csv(temporary, index=False, lineterminator="\n")
 
 
@@ -250,7 +249,7 @@ def kept_keys(
     for path in clips:
         try:
             kept = kept_table(path, tracker, cache)
-            keys.append(file_key(kept) if kept.is_file() else "")
+            keys.append(file_key(kept) if ready(kept) else "")
         except DataError:
             keys.append("")
     return keys
@@ -290,11 +289,8 @@ def clip_landmarks(
     tracker = chosen_tracker(tracker)
     frames = iter_frames(path, fps=FPS)  # first, so that the error for an unreadable file is that of the video
     kept = kept_table(path, tracker, cache)
-    if kept.is_file():
-        try:
-            return read_openface_csv(kept)
-        except DataError as error:  # the cache is damaged, not the clip
-            warnings.warn(f"tracking {path} again: {error}", stacklevel=2)
+    if ready(kept):
+        return read_openface_csv(kept)
     table = get_tracker(tracker).find_landmarks(path, frames, kept.parent)
-    write_openface_csv(table, kept)
+    write_openface_csv(table, kept, checked=True)
     return table

@@ -120,7 +120,7 @@ def train(
     )
     folder = Path(cache or paths.PROCESSED / "runs") / f"{experiment.name}-{key}"
     with caching.lock(folder):  # a second process waits here and then finds the result
-        if not folder.is_dir():
+        if not caching.ready(folder):
             with one_at_a_time(folder.parent):
                 _train(experiment, store, segments, folder, progress=progress, on_epoch=on_epoch)
     return _open_run(experiment, key, folder)
@@ -288,10 +288,10 @@ def predict(
     key = caching.content_key(run=run.key, store=store.key, rows=rows, hide=sorted(hide), code=CODE_VERSION)
     file = Path(cache or paths.PROCESSED / "predictions") / f"{run.experiment.name}-{key}.parquet"
     with caching.lock(file):
-        if not file.is_file():
+        if not caching.ready(file):
             hidden = {component: _mean_colour(component, store, segments) for component in hide}
             answers = _probabilities(_loaded(run.folder), segments, store, run.experiment, hidden=hidden)
-            with caching.atomic_file(file) as temporary:
+            with caching.atomic_file(file, checked=True) as temporary:
                 _table(segments, answers).to_parquet(temporary, index=False)
     return pd.read_parquet(file)
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from openpyxl import Workbook, load_workbook
 
 from microx_utils.corpora.baum import BAUM1A_CODES, BAUM1S_CODES, BAUM2_CODES, SAME_WORD
-from microx_utils.support.cache import atomic_file
+from microx_utils.support.cache import atomic_file, ready
 from microx_utils.support.errors import DataError
 from microx_utils.support.parallel import run_parallel
 from microx_utils.support.paths import SAMPLE
-from microx_utils.video import write_video
+from microx_utils.video import probe_video, write_video
 
 from .person import load_person
 from .render import FRAME_SIZE, Stage
@@ -68,7 +68,7 @@ def render_planned(folder: Path, clip: PlannedClip) -> None:
     cv2.setNumThreads(1)  # there is one process per core already
     stage = open_stage(clip)
     if clip.truth_key == clip.path:
-        with atomic_file(_part(folder, clip.path)) as temporary:
+        with atomic_file(_part(folder, clip.path), checked=True) as temporary:
             np.savez(temporary, **pack_truth({clip.path: stage.truth()}, {clip.path: clip.path}))  # type: ignore[arg-type]
     frames = np.stack([stage.draw(k, mask=clip.mask) for k in range(clip.frames)])
     write_video(folder / clip.path, frames, fps=clip.fps)
@@ -93,8 +93,11 @@ def _known_keys(folder: Path) -> set[str]:
 
 
 def _is_done(folder: Path, clip: PlannedClip, known: set[str]) -> bool:
-    has_truth = clip.path in known or _part(folder, clip.truth_key).exists()
-    return has_truth and (folder / clip.path).exists()
+    try:
+        whole = probe_video(folder / clip.path).frames == clip.frames
+    except DataError:  # it is missing or cut short
+        return False
+    return whole and (clip.path in known or ready(_part(folder, clip.truth_key)))
 
 
 def _write_truth(folder: Path, plan: Sequence[PlannedClip]) -> None:

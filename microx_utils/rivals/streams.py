@@ -83,7 +83,7 @@ def stream_store(store: CropStore, options: Mapping[str, Any]) -> dict[str, NDAr
     folder = paths.PROCESSED / "baselines" / f"streams-{caching.content_key(**made_from)}"
     size, gap, count = options["size"], options["gap"], len(store.crops)
     with caching.lock(folder):
-        if not folder.is_dir():
+        if not caching.ready(folder):
             calls = [(row.path, row.frames, size, gap, paths.PROCESSED) for row in store.clips.itertuples()]
             with caching.atomic_folder(folder) as made:
                 arrays = [

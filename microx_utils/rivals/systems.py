@@ -160,7 +160,7 @@ def run_system(
     key = caching.content_key(**made_from)
     folder = Path(cache or paths.PROCESSED / "baselines") / f"{name}-{key}"
     with caching.lock(folder):
-        if not folder.is_dir():
+        if not caching.ready(folder):
             runs = Path(cache) if cache else paths.PROCESSED / "runs"
             with training.one_at_a_time(runs), caching.atomic_folder(folder) as made:
                 fitted = _fit(name, spans, store, experiment, chosen, made)
@@ -223,7 +223,7 @@ def microx_milliseconds(run: training.Run, store: CropStore) -> float:
     """Return `clip_milliseconds` of a MicroX run: all segments of a clip in one batch. Measured once, then cached."""
     folder = paths.PROCESSED / "baselines" / f"microx_time-{run.key}"
     with caching.lock(folder):
-        if not folder.is_dir():
+        if not caching.ready(folder):
             model = run.load_model()
             test = span_table(run.experiment, store, "segment").query("split == 'test'").groupby("clip_id")
             clips = [(segment_crops(store, rows, run.experiment.frames),) for _, rows in list(test)[:_TIMED_CLIPS]]

@@ -1,4 +1,7 @@
-"""Content keys, locks, and all-or-nothing writes: a file or folder under its final name is complete."""
+"""Content keys, locks, checksums and all-or-nothing writes: a file or folder under its final name is complete.
+
+What is kept between runs carries checksums, which are compared when it is opened: `ready` says whether it can be used.
+"""
 
 import hashlib
 import json
@@ -7,6 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,17 +47,29 @@ def file_key(path: str | os.PathLike[str]) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
+_UMASK = os.umask(0)
+os.umask(_UMASK)  # there is no other way to read it
+
+
 @contextmanager
-def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path beside `path` (same suffix); rename it to `path` only if the block succeeds."""
+def atomic_file(path: str | os.PathLike[str], *, checked: bool = False) -> Iterator[Path]:
+    """Yield a temporary path beside `path` (same suffix); rename it to `path` only if the block succeeds.
+
+    It is flushed to the disk first. `checked` writes its checksum beside it, for `ready`.
+    """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.stem}.", suffix=target.suffix, dir=target.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{target.stem[:100]}.", suffix=target.suffix, dir=target.parent)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o644)  # mkstemp makes 0600, but data folders are shared
+        temporary.chmod(0o666 & ~_UMASK)  # mkstemp makes 0600, but data folders are shared
+        _flush(temporary)
+        if checked:
+            _write_sums(temporary, _sums_file(target))
+        else:
+            _sums_file(target).unlink(missing_ok=True)  # of what is replaced
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
@@ -61,7 +77,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; rename it to `path` only if the block succeeds.
+    """Yield a temporary folder beside `path`; rename it to `path`, with checksums, only if the block succeeds.
 
     A folder already at `path` is replaced.
     """
@@ -70,12 +86,114 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         yield temporary
-        temporary.chmod(0o755)
-        if target.exists():
-            shutil.rmtree(target)
-        temporary.replace(target)
+        temporary.chmod(0o777 & ~_UMASK)
+        finish_folder(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def finish_folder(building: Path, target: Path) -> None:
+    """Flush a folder to the disk, write its checksums, and rename it to `target`, whose old contents go."""
+    for file in _files(building):
+        _flush(file)
+    _write_sums(building, building / _SUMS)
+    if target.exists():
+        shutil.rmtree(target)
+    building.replace(target)
+
+
+def _flush(file: Path) -> None:
+    with file.open("r+b") as opened:
+        os.fsync(opened.fileno())
+
+
+_SUMS = ".sums.json"
+_WHOLE = 2**22  # bytes; larger files are compared by their size and by blocks of them, in a deep check as a whole
+_BLOCKS, _BLOCK = 64, 2**12
+
+
+def _files(place: Path) -> list[Path]:
+    return sorted(file for file in place.rglob("*") if file.is_file() and file.name != _SUMS)
+
+
+def _sums_file(path: Path) -> Path:
+    return path / _SUMS if path.is_dir() else path.with_name(f".{path.name}.sum")
+
+
+def _write_sums(made: Path, target: Path) -> None:
+    files = _files(made) if made.is_dir() else [made]
+    names = [file.relative_to(made).as_posix() for file in files]  # "." for a single file
+    sums = {
+        name: [file.stat().st_size, _sampled(file), file_key(file)] for name, file in zip(names, files, strict=True)
+    }
+    with atomic_file(target) as temporary:
+        temporary.write_text(json.dumps(sums))
+
+
+def _sampled(path: Path) -> str:
+    """Return a hash of a file: of all its bytes, or of blocks of a large one."""
+    size = path.stat().st_size
+    if size <= _WHOLE:
+        return file_key(path)
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        for k in range(_BLOCKS):
+            file.seek(k * (size - _BLOCK) // (_BLOCKS - 1))
+            found.update(file.read(_BLOCK))
+    return found.hexdigest()[:16]
+
+
+def damage(path: Path, *, deep: bool = False) -> str:
+    """Return what is wrong with a kept file or folder, "" if its checksums are right.
+
+    Of files over 4 MiB only the size and 64 blocks are compared, which takes a millisecond; all bytes if `deep`.
+    """
+    try:
+        sums = json.loads(_sums_file(path).read_bytes())
+        for name, (size, sampled, whole) in sums.items():
+            file = path / name
+            if file.stat().st_size != size:
+                return f"{file.name} has {file.stat().st_size:,} bytes of {size:,}"
+            if (file_key(file) != whole) if deep else (_sampled(file) != sampled):
+                return f"the bytes of {file.name} have changed"
+    except FileNotFoundError as error:
+        return f"{Path(error.filename).name} is missing"
+    except (ValueError, AttributeError, TypeError):
+        return "its checksums are damaged"
+    return ""
+
+
+def ready(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a kept file or folder is there and whole; a damaged one is removed, with a warning.
+
+    The caller then makes it again. What an earlier version kept without checksums gets them now.
+    """
+    path = Path(path)
+    if not path.exists():
+        return False
+    if not _sums_file(path).exists():
+        _write_sums(path, _sums_file(path))
+    if not (problem := damage(path)):
+        return True
+    warnings.warn(f"{path} is damaged ({problem}); it is made again", stacklevel=2)
+    remove(path)
+    return False
+
+
+def remove(path: Path) -> None:
+    """Remove a kept file with its checksum, or a kept folder."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+        _sums_file(path).unlink(missing_ok=True)
+
+
+def kept_places(folder: Path) -> list[Path]:
+    """Return all files and folders below `folder` that carry checksums, sorted."""
+    folders = [sums.parent for sums in folder.rglob(_SUMS)]
+    files = [sums.with_name(sums.name[1:].removesuffix(".sum")) for sums in folder.rglob(".*.sum")]
+    return sorted([*folders, *files])
 
 
 @contextmanager
@@ -118,3 +236,5 @@ def write_rows(path: str | os.PathLike[str], first: int, rows: NDArray[np.uint8]
         # Written, not memory-mapped: a disk that fills up then raises an error instead of killing the process.
         file.seek(Path(path).stat().st_size - values + first * rows[0].nbytes)
         file.write(np.ascontiguousarray(rows).data)
+        file.flush()
+        os.fsync(file.fileno())  # what is written next says that these rows are here

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from microx_utils.support.cache import atomic_file
+from microx_utils.support.cache import atomic_file, ready, remove
 
 if TYPE_CHECKING:
     import keras
@@ -28,7 +28,9 @@ class Checkpoint:
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
         state = folder / "state.json"
-        self.history: list[dict[str, float]] = json.loads(state.read_text()) if state.exists() else []
+        self.history: list[dict[str, float]] = json.loads(state.read_text()) if ready(state) else []
+        if self.history and not (ready(self.last_model) and ready(self.best_model)):
+            self.history = []  # the training begins anew
 
     @property
     def best(self) -> int:
@@ -52,10 +54,10 @@ class Checkpoint:
 
     def save(self, model: "keras.Model", row: dict[str, float]) -> None:
         """Add an epoch: its model and its row of the history."""
-        with atomic_file(self._model(len(self.history) + 1)) as temporary:
+        with atomic_file(self._model(len(self.history) + 1), checked=True) as temporary:
             model.save(temporary)
         self.history.append(row)
-        with atomic_file(self.folder / "state.json") as temporary:
+        with atomic_file(self.folder / "state.json", checked=True) as temporary:
             temporary.write_text(json.dumps(self.history))
         for file in set(self.folder.glob("epoch_*.keras")) - {self.best_model, self.last_model}:
-            file.unlink()
+            remove(file)

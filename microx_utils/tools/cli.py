@@ -232,7 +232,7 @@ def doctor_command(arguments: argparse.Namespace) -> int:
     """Print what this machine has and lacks."""
     from microx_utils.tools import doctor
 
-    checks = doctor.examine()
+    checks = doctor.examine(deep=arguments.deep)
     print(doctor.report(checks))
     return 0 if doctor.healthy(checks) else 1
 
@@ -366,7 +366,8 @@ def build_parser() -> argparse.ArgumentParser:
     text = "find the landmarks of a whole data set"
     _add(actions, "run", landmarks_run_command, text, "--data", "--landmarks", "--jobs")
 
-    _add(commands, "doctor", doctor_command, "what this machine has and lacks")
+    examined = _add(commands, "doctor", doctor_command, "what this machine has and lacks")
+    examined.add_argument("--deep", action="store_true", help="read all kept results, and compare their checksums")
     return parser
 
 

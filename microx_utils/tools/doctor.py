@@ -12,10 +12,11 @@ from pathlib import Path
 import psutil
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from tqdm import tqdm
 
 from microx_utils import landmarks
 from microx_utils.corpora import CORPORA
-from microx_utils.support import paths
+from microx_utils.support import cache, paths
 from microx_utils.support.errors import DataError
 from microx_utils.trackers.openface_program import find_program
 
@@ -160,6 +161,18 @@ def check_cache() -> Check:
     return Check("cache", MISSING, problem, "Set MICROX_PROCESSED to a folder that you can write to.")
 
 
+def check_kept(folder: Path) -> Check:
+    """Compare every byte of what is kept between runs with its checksums; minutes for a large cache."""
+    places = cache.kept_places(folder)
+    found = [(place, cache.damage(place, deep=True)) for place in tqdm(places, desc="checking", unit="result")]
+    bad = [f"{place.relative_to(folder)}: {problem}" for place, problem in found if problem]
+    if not bad:
+        return Check("kept", OK, f"{len(places)} results, all as they were written")
+    more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
+    remedy = f"Delete them in {folder}, and they are made again."
+    return Check("kept", MISSING, f"damaged: {'; '.join(bad[:5])}{more}", remedy)
+
+
 def check_openface() -> Check:
     """Look for OpenFace, an optional landmark tracker."""
     try:
@@ -172,14 +185,15 @@ def check_openface() -> Check:
     return Check("OpenFace", OK, "not found, and not needed" if program is None else str(program))
 
 
-def examine(root: Path = paths.ROOT) -> list[Check]:
-    """Return all checks for a checkout; takes about a second."""
+def examine(root: Path = paths.ROOT, *, deep: bool = False) -> list[Check]:
+    """Return all checks for a checkout; takes about a second, or as long as it takes to read the cache if `deep`."""
     return [
         check_python(),
         *check_packages(root / "requirements.txt"),
         check_opencv(),
         *check_machine(root),
         check_cache(),
+        *([check_kept(paths.PROCESSED)] if deep else []),
         check_openface(),
         *check_data(root / "data"),
     ]

@@ -18,6 +18,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from microx_utils.landmarks import REQUIRED_COLUMNS, kept_table, read_openface_csv, write_openface_csv
+from microx_utils.support.cache import ready
 from microx_utils.support.delimited import read_text, split_header
 from microx_utils.support.errors import DataError, problem_of
 from microx_utils.trackers.openface_program import HOW_TO_GET, Program, find_program, start
@@ -281,12 +282,12 @@ def run_missing(names: list[str], jobs: int | None, cache: str | os.PathLike[str
         except (DataError, ValueError) as error:
             problems[name] = problem_of(error)
     # copies of one video share one table
-    todo = {place: name for name, place in places.items() if not place.is_file()}
+    todo = {place: name for name, place in places.items() if not ready(place)}
     if todo:
         worked_before = len(todo) < len(set(places.values()))
 
         def keep(name: str, table: pd.DataFrame) -> None:
-            write_openface_csv(at_30_fps(table, name), places[name])
+            write_openface_csv(at_30_fps(table, name), places[name], checked=True)
 
         folder = next(iter(todo)).parent
         failed = run_openface([*todo.values()], folder, keep, jobs=jobs, worked_before=worked_before)

@@ -211,7 +211,8 @@ def _import_one(csv: str, video: str, cache: str | os.PathLike[str] | None) -> s
         if len(points) and np.median(points, axis=(0, 1)).max() > max(info.width, info.height):
             size = f"{info.width} x {info.height} px"
             return f"has points outside the video's {size}: it is of another video, or of a copy of another size"
-        write_openface_csv(openface.rows_at_30_fps(table, rows), kept_table(video, "openface", cache))
+        kept = kept_table(video, "openface", cache)
+        write_openface_csv(openface.rows_at_30_fps(table, rows), kept, checked=True)
     except (DataError, ValueError) as error:
         return problem_of(error)
     return ""

@@ -1,8 +1,12 @@
 """All-or-nothing writes and locks: a file under its final name is complete."""
 
 import multiprocessing
+import stat
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,7 +37,7 @@ def test_folder_is_replaced_whole(tmp_path):
     for content in ("first", "second"):
         with cache.atomic_folder(target) as temporary:
             (temporary / content).write_text(content)
-    assert [path.name for path in target.iterdir()] == ["second"]
+    assert sorted(path.name for path in target.iterdir()) == [".sums.json", "second"]
 
 
 def _write_slowly(target, started):
@@ -110,3 +114,69 @@ def test_rows_are_written_where_they_belong(tmp_path):
     found = np.load(file)
     np.testing.assert_array_equal(found[2:4], rows[:, ::-1])
     assert not found[[0, 1, 4]].any()
+
+
+def keep(folder):
+    """Keep a small file, a folder and a large file, as stages do."""
+    with cache.atomic_file(folder / "table.csv", checked=True) as temporary:
+        temporary.write_text("a,b\n1,2\n3,4\n")
+    with cache.atomic_folder(folder / "run") as made:
+        (made / "history.csv").write_text("epoch,loss\n1,0.5\n")
+        np.save(made / "crops.npy", np.arange(cache._WHOLE + 100, dtype=np.uint8))
+    return folder / "table.csv", folder / "run"
+
+
+def test_what_is_kept_is_ready(tmp_path):
+    assert not cache.ready(tmp_path / "table.csv")
+    assert all(map(cache.ready, keep(tmp_path)))
+    assert cache.kept_places(tmp_path) == sorted([tmp_path / "table.csv", tmp_path / "run"])
+
+
+def cut_line(file):
+    file.write_text("a,b\n1,2\n")
+
+
+def flip_bit(file):
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 4
+    file.write_bytes(data)
+
+
+def cut_byte(file):
+    file.write_bytes(file.read_bytes()[:-1])
+
+
+def empty(file):
+    file.write_bytes(b"")
+
+
+@pytest.mark.parametrize("name", ["table.csv", "run/history.csv", "run/crops.npy", "run/.sums.json", ".table.csv.sum"])
+@pytest.mark.parametrize("damage", [cut_line, cut_byte, flip_bit, Path.unlink, empty])
+def test_damaged_results_are_found_and_removed_with_a_warning(tmp_path, name, damage):
+    table, run = keep(tmp_path)
+    damage(tmp_path / name)
+    kept = table if "table" in name else run
+    if name == "run/crops.npy" and damage is flip_bit:  # one bit of four megabytes: found by a deep check alone
+        assert cache.damage(kept) == ""
+        assert cache.damage(kept, deep=True) == "the bytes of crops.npy have changed"
+        return
+    if damage is Path.unlink and name in ("table.csv", "run/.sums.json", ".table.csv.sum"):
+        assert cache.ready(kept) == kept.exists()  # results of earlier versions have no checksums
+        return
+    with pytest.warns(UserWarning, match="is damaged .*; it is made again"):
+        assert not cache.ready(kept)
+    assert not kept.exists()
+    keep(tmp_path)
+    assert cache.ready(kept)
+
+
+def test_files_respect_the_umask(tmp_path):
+    code = (
+        "import os, sys; os.umask(0o027)\n"
+        "from microx_utils.support import cache\n"
+        "with cache.atomic_file(sys.argv[1] + '/a.csv') as t: t.write_text('x')\n"
+        "with cache.atomic_folder(sys.argv[1] + '/b') as t: pass\n"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path], check=True)
+    assert stat.S_IMODE((tmp_path / "a.csv").stat().st_mode) == 0o640
+    assert stat.S_IMODE((tmp_path / "b").stat().st_mode) == 0o750
