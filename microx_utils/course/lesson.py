@@ -14,6 +14,7 @@ from microx_utils.corpora import data_sources, resolve_data
 from microx_utils.course import ledger, paper, records, stages
 from microx_utils.course.claims import claim_row
 from microx_utils.course.outline import Notebook, load_course
+from microx_utils.course.safe_html import show_safely
 from microx_utils.crops import CropStore
 from microx_utils.experiments import Profile, get_profile
 from microx_utils.support import paths
@@ -247,6 +248,7 @@ def open_lesson(
     from microx_utils.plots.style import style  # draws, so it is slow to import
 
     style()
+    show_safely()
     pd.set_option("display.max_colwidth", None)  # reasons and names in a table are shown in full
     folder = records.output_folder(profile, data, seed, student=student)
     if student and not folder.exists():

@@ -7,6 +7,7 @@ import nbformat
 from nbconvert import HTMLExporter
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 
+from microx_utils.course.safe_html import safe_html
 from microx_utils.support import cache
 
 TENSORFLOW_LOG = re.compile(
@@ -33,6 +34,7 @@ def tidy_outputs(notebook: nbformat.NotebookNode) -> None:
                     output.text = TENSORFLOW_LOG.sub("", output.text)
                 elif "text/html" in output.get("data", {}):
                     output.data.pop(WIDGET_TYPE, None)
+                    output.data["text/html"] = safe_html(output.data["text/html"])
             cell.outputs = [output for output in cell.outputs if output.get("text") != ""]
 
 

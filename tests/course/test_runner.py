@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import nbformat
 import psutil
 import pytest
+from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from notebook_factory import GIVEN, GOOD, a_course, write_notebook
 
@@ -325,6 +327,31 @@ def test_a_widget_leaves_its_still_and_no_saved_state() -> None:
     tidy_outputs(notebook)
     assert set(notebook.cells[0].outputs[0].data) == {"text/html", "text/plain"}
     assert "widgets" not in notebook.metadata
+
+
+HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script><a href='javascript:alert(3)'>S01</a>"
+"""What a file, a folder or a label may be called."""
+
+
+def test_hostile_names_run_nothing_in_a_notebook_or_its_page(tmp_path: Path) -> None:
+    """Through the real kernel: a plain table, a styled one with its caption, and text in a message."""
+    code = (
+        "import pandas as pd\nfrom microx_utils.course.lesson import open_lesson\n"
+        "lesson = open_lesson('00_start_here', profile='smoke')\n"
+        f"name = {HOSTILE!r}\ntable = pd.DataFrame({{name: [name]}}, index=[name])\n"
+    )
+    cells = [new_code_cell(code + "table"), new_code_cell("table.style.format(precision=2).set_caption(name)")]
+    notebook = new_notebook(cells=cells)
+    NotebookClient(notebook, kernel_name="python3").execute()
+    shown = [cell.outputs[-1].data["text/html"] for cell in notebook.cells]
+    nbformat.write(notebook, tmp_path / "a.ipynb")
+    tidy_outputs(notebook)
+    save_html(tmp_path / "a.ipynb", tmp_path / "a.html")
+    tables = re.findall(r"(?s)<table.*?</table>", (tmp_path / "a.html").read_text(encoding="utf-8"))
+    for text in [*shown, *tables]:
+        assert "S01" in text
+        assert not re.search(r"(?i)<script|<[^>]*(onerror|javascript:)", text)
+    assert len(tables) == 2
 
 
 def test_html_page_carries_the_alt_text(tmp_path: Path) -> None:
