@@ -29,7 +29,7 @@ GOAL = 150
 
 
 def values_of(control: Any, count: int) -> list[Any]:
-    """Return values that a slider, a menu or a tick box can take, at most `count` of a slider; [] for other controls."""
+    """Return what a slider, a menu or a tick box can be set to, at most `count` of a slider; [] for other controls."""
     if hasattr(control, "step") and hasattr(control, "max"):
         steps = np.linspace(0, (control.max - control.min) / control.step, count).round()
         return [type(control.value)(control.min + control.step * step) for step in dict.fromkeys(steps.tolist())]
