@@ -37,6 +37,7 @@ class Options(anywidget.AnyWidget):
     _esm = """
     let groups = 0;
     function render({ model, el }) {
+      el.dataset.lmSuppressShortcuts = "true"; // or JupyterLab takes the arrow keys
       const group = document.createElement("fieldset"), legend = document.createElement("legend");
       group.style.cssText = "border:0;margin:0;padding:0;max-width:44em";
       legend.textContent = model.get("description");
@@ -56,6 +57,7 @@ class Options(anywidget.AnyWidget):
       const mark = () => buttons.forEach((button, k) => { button.checked = model.get("value") === k; });
       model.on("change:value", mark);
       mark();
+      group.addEventListener("keydown", (event) => event.stopPropagation()); // or the notebook takes the focus
       el.append(group);
       return () => model.off("change:value", mark);
     }
