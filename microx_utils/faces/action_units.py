@@ -16,6 +16,33 @@ ACTION_UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 16, 17, 18, 20, 22, 23, 24,
 INDEX = {unit: i for i, unit in enumerate(ACTION_UNITS)}
 EYE_CLOSURE_UNITS = (43, 45, 46)
 """Eyes closed, blink, wink: all three close the lids."""
+TWO_SIDED = (17, 18, 22, 26, 27)
+"""Units of the jaw and of both lips: this face can't show one side of them without the other."""
+UNIT_NAMES = {
+    1: "inner brow raiser",
+    2: "outer brow raiser",
+    4: "brow lowerer",
+    5: "upper lid raiser",
+    6: "cheek raiser",
+    7: "lid tightener",
+    9: "nose wrinkler",
+    10: "upper lip raiser",
+    12: "lip corner puller",
+    14: "dimpler",
+    15: "lip corner depressor",
+    16: "lower lip depressor",
+    17: "chin raiser",
+    18: "lip pucker",
+    20: "lip stretcher",
+    22: "lip funneler",
+    23: "lip tightener",
+    24: "lip pressor",
+    25: "lips part",
+    26: "jaw drop",
+    27: "mouth stretch",
+    43: "eye closure",
+}
+"""What FACS calls the units; 45 and 46, blink and wink, are 43 for a moment or on one side."""
 UNILATERAL = ("12L", "12R", "14L", "14R", "2L", "2R")
 """One-sided units that a performance adds to the two-sided ones (contempt)."""
 TRUTH_NAMES = (*(f"AU{unit:02d}" for unit in ACTION_UNITS), *(f"AU{int(u[:-1]):02d}{u[-1]}" for u in UNILATERAL))
@@ -61,6 +88,16 @@ PROTOTYPES: dict[str, dict[int | str, tuple[float, float, float]]] = {
 
 A number acts on both sides, its text ("12") on one side chosen at random; "down" lowers the gaze, "lids" the lids.
 """
+
+EXPRESSIONS: dict[str, dict[int | str, float]] = {
+    "anger": {4: 0.9, 5: 0.5, 7: 0.6, 9: 0.15, 23: 0.7, 24: 0.6},
+    "contempt": {"12R": 0.4, "14R": 0.9},
+    "surprise": {1: 0.8, 2: 0.8, 5: 0.6, 25: 0.6, 26: 0.8},
+    "fear": {1: 0.8, 2: 0.5, 4: 0.6, 5: 0.8, 20: 0.8, 25: 0.6},
+    "happy": {6: 0.8, 12: 0.9, 25: 0.5},
+    "sad": {1: 0.8, 4: 0.5, 15: 0.8, 17: 0.5},
+}
+"""The textbook's expression of each label but neutral, with nothing left to chance: {unit: intensity}."""
 
 UNIT_PATTERN = re.compile(r"^(?:AU)?0*(\d+)([LR]?)$", re.IGNORECASE)
 
