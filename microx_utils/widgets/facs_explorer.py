@@ -19,7 +19,7 @@ from microx_utils.labels import EMOTIONS
 from microx_utils.plots.style import EMOTION_COLOURS
 from microx_utils.trackers.mesh import MeshTracker
 from microx_utils.training import Run
-from microx_utils.widgets.live import Content, Html, Live, Seen, bars, choice, slider
+from microx_utils.widgets.live import Content, Html, Live, Seen, bars, button, choice, slider
 
 GROUPS = {
     "Brows": (1, 2, 4),
@@ -57,21 +57,20 @@ HELD = "The network sees this one frame ten times over: a face that is held, whe
 
 
 class Sides(ipywidgets.HBox):
-    """Two sliders, 0 to 1, for the person's right and left side; `value` is (right, left).
+    """Two sliders, 0 to 1, for the person's right and left side of one action unit; `value` is (right, left).
 
     While `together()` is true, moving one moves the other.
     """
 
     value = traitlets.Tuple(traitlets.Float(), traitlets.Float(), default_value=(0.0, 0.0))
 
-    def __init__(self, description: str, together: Callable[[], bool]) -> None:
-        self.description, self._together, self._setting = description, together, False
-        self.right, self.left = (slider(side, 0.0, 1.0, step=0.05) for side in ("right", "left"))
+    def __init__(self, unit: int, together: Callable[[], bool]) -> None:
+        self._together, self._setting = together, False
+        self.right, self.left = (_strength(f"AU{unit} {side}") for side in ("right", "left"))
         for each in (self.right, self.left):
-            each.layout = ipywidgets.Layout(flex="1 1 8em", min_width="8em", width="auto")
             each.observe(self._moved, "value")
         self.observe(self._set, "value")
-        super().__init__([self.right, self.left], layout=ipywidgets.Layout(flex="1 1 17em"))
+        super().__init__([self.right, self.left], layout=ipywidgets.Layout(flex="1 1 22em", flex_flow="row wrap"))
 
     def _moved(self, change: Any) -> None:
         if not self._setting:
@@ -84,6 +83,12 @@ class Sides(ipywidgets.HBox):
         self._setting = False
 
 
+def _strength(description: str) -> Any:
+    made = slider(description, 0.0, 1.0, step=0.05)
+    made.layout = ipywidgets.Layout(flex="1 1 13em", min_width="13em", width="auto")
+    return made
+
+
 def control_name(unit: int) -> str:
     """Return the name of an action unit's control.
 
@@ -91,15 +96,6 @@ def control_name(unit: int) -> str:
     'au04'
     """
     return f"au{unit:02d}"
-
-
-def unit_name(unit: int) -> str:
-    """Return an action unit's code and words.
-
-    >>> unit_name(12)
-    'AU12 lip corner puller'
-    """
-    return f"AU{unit} {UNIT_NAMES[unit]}"
 
 
 def units_of(values: Mapping[str, Any]) -> dict[int | str, float]:
@@ -217,8 +213,7 @@ def facs_explorer(run: Run | None = None, *, people: Sequence[int] = PEOPLE, siz
     controls: dict[str, Any] = {}
     for unit in (unit for units in GROUPS.values() for unit in units):
         one = unit in TWO_SIDED
-        name = unit_name(unit)
-        controls[control_name(unit)] = _both_sides() if one else Sides(name, lambda: together.value)
+        controls[control_name(unit)] = _strength(f"AU{unit}") if one else Sides(unit, lambda: together.value)
     controls["person"] = choice("person", [(f"person {person}", person) for person in people])
     controls["light"] = choice("light", list(LIGHTS))
     controls["mask"] = ipywidgets.Checkbox(value=False, description="surgical mask", indent=False)
@@ -230,13 +225,13 @@ def facs_explorer(run: Run | None = None, *, people: Sequence[int] = PEOPLE, siz
     def draw(**values: Any) -> dict[str, Content]:
         picture = draw_face(values, size)
         shown: dict[str, Content] = {"face": Seen(picture, describe(values), 320)}
-        shown["units"] = Html(f'<p style="max-width:320px;min-height:3em">{html.escape(in_facs(units_of(values)))}</p>')
+        words = html.escape(in_facs(units_of(values)))
+        shown["units"] = Html(f'<p style="max-width:320px;min-height:2.8em;margin:0;line-height:1.4">{words}</p>')
         return shown | (answers(picture) if answers else {})
 
     def press(expression: str) -> Any:
-        made = ipywidgets.Button(description=expression, layout={"width": "auto"})
-        made.on_click(lambda _: live.set(**values_for(EXPRESSIONS.get(expression, {}))))
-        return made
+        words = "all action units at rest" if expression == "neutral" else f"the textbook's {expression}"
+        return button(expression, lambda: live.set(**values_for(EXPRESSIONS.get(expression, {}))), tooltip=words)
 
     def arrange(controls: Mapping[str, Any], views: Mapping[str, Any]) -> Any:
         return _arranged(controls, views, [press(name) for name in EMOTIONS], together)
@@ -245,34 +240,28 @@ def facs_explorer(run: Run | None = None, *, people: Sequence[int] = PEOPLE, siz
     return live
 
 
-def _both_sides() -> Any:
-    made = slider("both", 0.0, 1.0, step=0.05)
-    made.layout = ipywidgets.Layout(flex="1 1 17em", min_width="8em", width="auto")
-    return made
-
-
 def _arranged(controls: Mapping[str, Any], views: Mapping[str, Any], presets: list[Any], together: Any) -> Any:
     """Put the face and what is said of it on the left, the sliders on the right: below it where the page is narrow."""
     wrapped = ipywidgets.Layout(flex_flow="row wrap", grid_gap="4px 12px", align_items="flex-start")
     groups = {
-        title: ipywidgets.VBox([_row(unit_name(unit), controls[control_name(unit)]) for unit in units])
+        title: ipywidgets.VBox([_row(unit, controls[control_name(unit)]) for unit in units])
         for title, units in GROUPS.items()
     }
     groups["Person, light, mask"] = ipywidgets.VBox([controls[name] for name in ("person", "light", "mask")])
     groups["Head and gaze"] = ipywidgets.VBox([controls[name] for name in ANGLES])
     accordion = ipywidgets.Accordion(list(groups.values()), titles=tuple(groups), selected_index=3)
-    accordion.layout = ipywidgets.Layout(flex="1 1 24em", min_width="17em", width="auto")
+    accordion.layout = ipywidgets.Layout(flex="1 1 20em", min_width="17em", width="auto")
     seen = ipywidgets.HBox(
         [
             ipywidgets.VBox([views["face"], views["units"]]),
             ipywidgets.VBox([views[name] for name in ("answer", "crops", "note") if name in views]),
         ],
-        layout=ipywidgets.Layout(flex_flow="row wrap", grid_gap="4px 12px", flex="1 1 20em", width="auto"),
+        layout=ipywidgets.Layout(flex_flow="row wrap", grid_gap="4px 12px", flex="0 1 26em", width="auto"),
     )
     above = ipywidgets.HBox([*presets, together], layout=wrapped)
     return ipywidgets.VBox([above, ipywidgets.HBox([seen, accordion], layout=wrapped)])
 
 
-def _row(name: str, control: Any) -> Any:
-    label = ipywidgets.Label(name, layout=ipywidgets.Layout(flex="0 0 13em"))
+def _row(unit: int, control: Any) -> Any:
+    label = ipywidgets.Label(UNIT_NAMES[unit], layout=ipywidgets.Layout(flex="0 0 10em"))
     return ipywidgets.HBox([label, control], layout=ipywidgets.Layout(flex_flow="row wrap"))

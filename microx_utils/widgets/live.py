@@ -302,7 +302,7 @@ def bars(shares: pd.Series | pd.DataFrame, colours: Mapping[str, str], *, label:
                 f'<td style="text-align:right">{share:.0%}</td></tr>'
             )
     caption = f'<caption style="caption-side:top;text-align:left">{html.escape(label)}</caption>'
-    return Html(f"<table>{caption}<tbody>{''.join(lines)}</tbody></table>")
+    return Html(f"<table style='line-height:1.5'>{caption}<tbody>{''.join(lines)}</tbody></table>")
 
 
 def lines(
