@@ -123,7 +123,7 @@ class WidgetOnPage:
 
     def press(self, label: str, key: str, times: int = 1) -> None:
         """Focus a slider's handle and press a key, such as ArrowRight, Home or PageUp."""
-        handle = self._control("widget-slider", label).get_by_role("slider")
+        handle = self.root.get_by_role("slider", name=label, exact=True)
         handle.focus()
         for _ in range(times):
             handle.press(key)

@@ -79,6 +79,36 @@ class Picture(anywidget.AnyWidget):
             self.alt, self.width, self.png = seen.alt, width, png
 
 
+class Heading(anywidget.AnyWidget):
+    """A widget's heading. It also gives names, for screen readers, to what ipywidgets leaves without: the widget as a
+    whole, and the handles of its sliders."""
+
+    _esm = """
+    function render({ model, el }) {
+      const heading = document.createElement("strong");
+      heading.textContent = model.get("title");
+      el.append(heading);
+      let watch = null, place = requestAnimationFrame(look);
+      function look() {
+        const root = el.closest(".microx-widget");
+        if (!root) { place = requestAnimationFrame(look); return; }
+        root.setAttribute("role", "group");
+        root.setAttribute("aria-label", model.get("title"));
+        const name = () => root.querySelectorAll(".noUi-handle:not([aria-label])").forEach((handle) => {
+          const label = handle.closest(".widget-slider").querySelector(".widget-label");
+          if (label?.textContent) handle.setAttribute("aria-label", label.textContent);
+        });
+        watch = new MutationObserver(name);
+        watch.observe(root, { childList: true, subtree: true });
+        name();
+      }
+      return () => { cancelAnimationFrame(place); watch?.disconnect(); };
+    }
+    export default { render };
+    """
+    title = traitlets.Unicode().tag(sync=True)
+
+
 def encode(seen: Seen) -> tuple[bytes, int]:
     """Return a picture as PNG, and the width at which to show it, in CSS pixels."""
     if isinstance(seen.picture, Figure):
@@ -159,8 +189,7 @@ class Live:
         for control in self.controls.values():
             control.observe(self._changed, "value")
         body = (arrange or side_by_side)(self.controls, self.views)
-        heading = ipywidgets.HTML(f"<strong>{html.escape(title)}</strong>")
-        self.root = ipywidgets.VBox([heading, self.problem, body])
+        self.root = ipywidgets.VBox([Heading(title=title), self.problem, body])
         self.root.add_class("microx-widget")
 
     @property

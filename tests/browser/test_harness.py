@@ -40,6 +40,12 @@ def test_a_slider_moved_by_key_changes_picture_alt_text_and_words(shades: Widget
     assert shades.pixels_of(shades.picture("grey 40")) != before
 
 
+def test_a_screen_reader_is_told_what_is_what(shades: WidgetOnPage) -> None:
+    page = shades.page
+    assert page.get_by_role("group", name="Shades").get_by_role("slider", name="Shade", exact=True).count() == 1
+    assert page.get_by_role("combobox", name="Name", exact=True).count() == 1
+
+
 def test_a_menu_changes_the_words(shades: WidgetOnPage) -> None:
     shades.choose("Name", "slate")
     assert "slate: 0" in shades.text()
