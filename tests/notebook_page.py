@@ -100,8 +100,17 @@ class NotebookPage:
     def widget(self, title: str) -> "WidgetOnPage":
         """Return the widget of that heading, scrolled into view; an error if there is none."""
         found = self.page.locator(".microx-widget").filter(has=self.page.get_by_text(title, exact=True)).first
-        found.wait_for()
-        found.scroll_into_view_if_needed()
+        found.wait_for(state="attached")
+        # JupyterLab lays out only what is near the window, so cells above change their height, and move it away again
+        self.page.wait_for_function(
+            """(root) => {
+                root.scrollIntoView({ block: "start" });
+                const { top } = root.getBoundingClientRect();
+                return root.innerText !== "" && top >= 0 && top < window.innerHeight;
+            }""",
+            arg=found.element_handle(),
+        )
+        self.settle()
         return WidgetOnPage(self, found)
 
     def close(self) -> None:
@@ -183,14 +192,22 @@ class WidgetOnPage:
             NARROW: paths.BUILD / "widgets" / f"{name}-800.png",
         }
         for width, target in targets.items():
-            self.page.set_viewport_size({"width": width, "height": HEIGHT})
-            self.notebook.settle()
+            self._resize(width, HEIGHT)
             assert not self.cut_off(), f"at {width} px, these are wider than their place: {self.cut_off()}"
             if os.environ.get(SCREENSHOTS):
-                self._save(target)
-        self.page.set_viewport_size({"width": WIDE, "height": HEIGHT})
+                self._save(target, width)
+        self._resize(WIDE, HEIGHT)
 
-    def _save(self, target: Path) -> None:
+    def _resize(self, width: int, height: float) -> None:
+        self.page.set_viewport_size({"width": width, "height": round(height)})
+        self.notebook.settle()
+
+    def _save(self, target: Path, width: int) -> None:
+        """Save a picture of a widget, from a window in which all of it is on the page at once."""
+        whole = self.root.evaluate("(root) => root.getBoundingClientRect().height")
+        self._resize(width, HEIGHT + whole)
+        self.root.evaluate("(root) => root.scrollIntoView({ block: 'center' })")
+        self.notebook.settle()
         self.page.mouse.move(0, 0)
         with cache.atomic_file(target) as temporary:
             temporary.write_bytes(self.root.screenshot(animations="disabled"))

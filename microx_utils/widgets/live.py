@@ -106,6 +106,12 @@ class Heading(anywidget.AnyWidget):
     }
     export default { render };
     """
+    _css = """
+    .microx-widget { gap: 4px; padding: 4px; }
+    .microx-widget .widget-html-content { line-height: 1.45; }
+    .microx-widget .jupyter-widgets.widget-hslider { width: auto; }
+    .microx-widget .widget-hslider .slider-container { min-width: 140px; }
+    """
     title = traitlets.Unicode().tag(sync=True)
 
 
