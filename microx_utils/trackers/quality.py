@@ -37,11 +37,11 @@ SHORT = 10
 LIMITS = {"found": (LOW_FOUND, np.inf), "confidence": (LOW_CONFIDENCE, np.inf), "jitter": (-np.inf, HIGH_JITTER)}
 """Column of the report -> lowest and highest good value."""
 
-_INSTALL = {
+INSTALL = {
     "dlib": 'Run pip install -e ".[dlib]"',
     "openface": "Install OpenFace 2.2 and name its FeatureExtraction by OPENFACE_BIN, or run microx landmarks import",
 }
-"""Tracker -> how to get it."""
+"""Tracker -> how to get it, where it is not there from the start."""
 
 
 def installed_trackers(*, cache: str | os.PathLike[str] | None = None) -> dict[str, str]:
@@ -67,7 +67,7 @@ def check_usable(trackers: Sequence[str], *, cache: str | os.PathLike[str] | Non
     for tracker in trackers:
         if reasons[chosen_tracker(tracker)]:
             usable = [name for name, reason in reasons.items() if not reason]
-            raise DataError(f"landmark tracker {tracker}", reasons[tracker], f"{_INSTALL[tracker]}, or use {usable}.")
+            raise DataError(f"landmark tracker {tracker}", reasons[tracker], f"{INSTALL[tracker]}, or use {usable}.")
 
 
 def clip_quality(

@@ -70,6 +70,8 @@ class ClipMenus:
             options = list(dict.fromkeys(place[level] for place in places))
             if column == "emotion":
                 options.sort(key=EMOTIONS.index)
+            if column == "condition":
+                options.sort(key=lambda name: name != "plain")
             if list(menu.options) != options:
                 chosen = menu.value
                 menu.options = options

@@ -7,6 +7,7 @@ changes.
 
 import html
 import io
+import re
 import traceback
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -143,7 +144,8 @@ def to_html(content: Content) -> Html:
         source = f"data:image/png;base64,{b64encode(png).decode()}"
         return Html(f'<img src="{source}" alt="{html.escape(content.alt)}" width="{width}" style="max-width:100%">')
     if isinstance(content, pd.DataFrame):
-        return Html(content.to_html(escape=True, border=0))
+        table = content.to_html(escape=True, border=0)
+        return Html(re.sub(r"<(t[hd])>", r'<\1 style="padding:0.1em 0.6em;text-align:left">', table))
     return Html(f"<p>{html.escape(content)}</p>")
 
 

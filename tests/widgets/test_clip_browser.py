@@ -60,6 +60,7 @@ def test_another_person_has_a_clip_of_another_length(browser: Live, clips: pd.Da
 
 
 def test_a_bad_clip_is_one_click_away_with_its_reason(browser: Live) -> None:
+    browser.controls["frame"].value = 5
     buttons(browser)["BAUM-2/S999_001"].click()
     assert browser.values["clip_id"] == "BAUM-2/S999_001" and browser.values["frame"] == 0
     assert "no face found in any frame" in facts(browser)
