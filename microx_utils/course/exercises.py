@@ -117,10 +117,13 @@ def written(notebook: NotebookNode) -> str:
 
 
 def worked_in(path: Path) -> bool:
-    """Return whether a notebook has been run: a student's answers may be in it."""
+    """Return whether a notebook has been run: a student's answers may be in it. DataError if it can't be read."""
     if not path.is_file():
         return False
-    cells = nbformat.read(path, as_version=4).cells
+    try:
+        cells = nbformat.read(path, as_version=4).cells
+    except nbformat.reader.NotJSONError as error:
+        raise DataError(path, "not readable as a notebook", "Give --overwrite, which makes it anew.") from error
     return any(cell.cell_type == "code" and (cell.outputs or cell.execution_count) for cell in cells)
 
 
@@ -136,7 +139,8 @@ def save_exercises(
     Raises
     ------
     DataError
-        A notebook in `target` has been run, and `overwrite` is not set; or an exercise is not well formed.
+        A notebook in `target` has been run or can't be read, and `overwrite` is not set; or an exercise is not well
+        formed.
     """
     pages = {}
     for entry in course.notebooks:
@@ -145,7 +149,7 @@ def save_exercises(
         path = target / name
         if path.is_file() and path.read_text(encoding="utf-8") == page:
             continue
-        if worked_in(path) and not overwrite:
+        if not overwrite and worked_in(path):
             remedy = "Move it elsewhere to keep the answers in it, or give --overwrite."
             raise DataError(path, "has been run since it was made", remedy)
         pages[path] = page

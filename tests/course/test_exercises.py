@@ -124,6 +124,11 @@ def test_writing_twice_changes_nothing_and_a_students_work_is_kept(tmp_path: Pat
     assert "low, high = 1, 2" in (target / "00_a.ipynb").read_text(encoding="utf-8")
     assert save_exercises(a_course("00_a"), **folders, overwrite=True) == [target / "00_a.ipynb"]
 
+    (target / "00_a.ipynb").write_text("<<<<<<< HEAD", encoding="utf-8")
+    with pytest.raises(DataError, match=r"not readable as a notebook.*--overwrite"):
+        save_exercises(a_course("00_a"), **folders)
+    assert save_exercises(a_course("00_a"), **folders, overwrite=True) == [target / "00_a.ipynb"]
+
 
 def test_exercises_are_those_of_the_notebooks(tmp_path: Path) -> None:
     """Fails after a change to a notebook until `microx exercises` has run."""
