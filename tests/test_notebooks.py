@@ -253,12 +253,6 @@ def exercise_cells(notebook: nbformat.NotebookNode) -> list[list[nbformat.Notebo
 
 
 UNCONVERTED = {
-    "01_dataset_exploration",
-    "02_openface_preprocessing",
-    "03_segments_and_splits",
-    "04_model_building",
-    "05_training",
-    "06_evaluation",
     "07_next_highest_emotion",
     "08_state_of_the_art",
     "09_real_life_and_masks",
