@@ -1,10 +1,12 @@
 """The ConvLSTM stepper: a segment's frames through one cell, by hand beside Keras (paper, section IV.C)."""
 
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import cv2
+import ipywidgets
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 
 from microx_utils.plots.charts import PALETTE
 from microx_utils.plots.style import INK, MUTED
-from microx_utils.widgets.live import Html, Live, Seen, choice, lines, player, side_by_side, slider
+from microx_utils.widgets.live import Html, Live, Seen, choice, lines, player, slider
 
 MAPS = {
     "i": "input gate i",
@@ -167,7 +169,7 @@ def chart(trace: Trace, *, frame: int, channel: int, row: int, column: int) -> H
     """Return memory and hidden state of one place over the frames, by hand."""
     table = pd.DataFrame({name: trace.by_hand[name][:, row, column, channel] for name in "ch"})
     table.index += 1
-    end = float(np.abs(table.to_numpy()).max()) or 1.0
+    end = _round_up(float(np.abs(table.to_numpy()).max()))
     colours = dict(zip("ch", PALETTE, strict=False))
     return lines(table, colours, label="c and h at the marked place, by frame", bottom=-end, top=end, at=frame + 1)
 
@@ -235,7 +237,10 @@ def convlstm_stepper(
     }
 
     def arrange(controls: Mapping[str, Any], views: Mapping[str, Any]) -> Any:
-        return side_by_side({**controls, "frame": player(controls["frame"], milliseconds=400)}, views)
+        played = player(controls["frame"], milliseconds=400)
+        column = ipywidgets.VBox([*({**controls, "frame": played}.values()), views["chart"]], layout={"width": "21em"})
+        beside = ipywidgets.VBox([views["picture"], views["numbers"]], layout={"flex": "1 1 30em", "min_width": "0"})
+        return ipywidgets.HBox([column, beside], layout=ipywidgets.Layout(flex_flow="row wrap", grid_gap="12px"))
 
     return Live(draw, controls, title="Step through a ConvLSTM", arrange=arrange)
 
@@ -249,6 +254,12 @@ def _corner(place: int) -> tuple[int, int]:
 def _palette(*, signed: bool) -> NDArray[np.uint8]:
     """Return a map's 256 colours, uint8 (256, 3): two hues for what has a sign."""
     return (255 * colormaps["RdBu_r" if signed else "cividis"](np.arange(256))[:, :3]).round().astype(np.uint8)
+
+
+def _round_up(number: float) -> float:
+    """Return the next number with one digit: 0.4 for 0.387; 1 for 0."""
+    unit = 10.0 ** math.floor(math.log10(number)) if number else 1.0
+    return math.ceil(number / unit) * unit or 1.0
 
 
 def _signed(number: float) -> str:
