@@ -15,7 +15,7 @@ SERVICES = {
 WORDS = {
     "Binder": "Nothing to install: JupyterLab in your browser, once its container is built, which can take some "
     "minutes. It has little memory, so set `profile` to `smoke`.",
-    "Colab": "The student's notebooks; the first cell fetches the course and installs what is missing, in about five "
+    "Colab": "The student's notebooks; the first cell fetches the course and installs what is missing, in some "
     "minutes. If Colab then asks for a restart, do so, and run the notebook from its top.",
     "dev container": "GitHub Codespaces; or clone, open the folder in VS Code and choose *Reopen in Container*. Then "
     "`.venv/bin/microx lab` in its terminal, or open a notebook with the kernel of `.venv`.",
