@@ -199,6 +199,17 @@ def test_a_kernel_that_dies_is_a_failure_too(tmp_path: Path) -> None:
     assert failure.traceback.endswith("out of memory")
 
 
+def test_a_wrong_answer_fails_a_strict_run_only(tmp_path: Path) -> None:
+    code = "from microx_utils.checks.start_here import numbers_in_a_segment\nnumbers_in_a_segment(7, size=48)"
+    source = write_notebook(tmp_path / "a.ipynb", code)
+    failure = run_notebook(source, tmp_path / "out" / "strict.ipynb", GIVEN)
+    assert failure is not None
+    assert failure.error.startswith("WrongAnswer: numbers_in_a_segment: Not yet. 7 is too small.")
+    assert run_notebook(source, tmp_path / "out" / "student.ipynb", GIVEN, strict=False) is None
+    (shown,) = nbformat.read(tmp_path / "out" / "student.ipynb", as_version=4).cells[-1].outputs
+    assert shown.data["text/plain"] == "Not yet. 7 is too small."
+
+
 def test_own_kernel_wins_over_an_installed_one_and_leaves_no_trace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
