@@ -23,13 +23,19 @@ import pandas as pd
 from microx_utils.course.outline import Widget, load_course
 from microx_utils.course.runner import run_notebook
 from microx_utils.support import paths
+from microx_utils.widgets.facs_explorer import Sides
 from microx_utils.widgets.live import Live
 
 GOAL = 150
 
 
 def values_of(control: Any, count: int) -> list[Any]:
-    """Return what a slider, a menu or a tick box can be set to, at most `count` of a slider; [] for other controls."""
+    """Return what a slider, a menu or a tick box can be set to, at most `count` of a slider; [] for other controls.
+
+    The two sides of an action unit are moved as one.
+    """
+    if isinstance(control, Sides):
+        return [(float(value), float(value)) for value in np.linspace(0, 1, count)]
     if hasattr(control, "step") and hasattr(control, "max"):
         steps = np.linspace(0, (control.max - control.min) / control.step, count).round()
         return [type(control.value)(control.min + control.step * step) for step in dict.fromkeys(steps.tolist())]

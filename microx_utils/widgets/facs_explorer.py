@@ -65,7 +65,7 @@ class Sides(ipywidgets.HBox):
     value = traitlets.Tuple(traitlets.Float(), traitlets.Float(), default_value=(0.0, 0.0))
 
     def __init__(self, unit: int, together: Callable[[], bool]) -> None:
-        self._together, self._setting = together, False
+        self.description, self._together, self._setting = f"AU{unit}", together, False
         self.right, self.left = (_strength(f"AU{unit} {side}") for side in ("right", "left"))
         for each in (self.right, self.left):
             each.observe(self._moved, "value")
