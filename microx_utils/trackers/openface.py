@@ -21,7 +21,7 @@ from microx_utils.landmarks import REQUIRED_COLUMNS, kept_table, read_openface_c
 from microx_utils.support.cache import ready
 from microx_utils.support.delimited import read_text, split_header
 from microx_utils.support.errors import DataError, problem_of
-from microx_utils.trackers.openface_program import HOW_TO_GET, Program, find_program, start
+from microx_utils.trackers.openface_program import FLAGS, HOW_TO_GET, Program, find_program, start
 from microx_utils.video import FPS, iter_frames, probe_video, split_path, stored_frames, write_video
 
 VERSION = 2
@@ -240,7 +240,7 @@ def _written_first(video: str | os.PathLike[str]) -> bool:
 
 def version() -> list[Any]:
     """See `landmarks.Tracker`."""
-    return [VERSION]
+    return [VERSION, *FLAGS]
 
 
 def problem() -> str:
