@@ -7,6 +7,7 @@ clip by clip, and a build that was killed resumes where it stopped.
 
 import json
 import os
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,9 +29,9 @@ from microx_utils.landmarks import (
     success_array,
     tracker_key,
 )
-from microx_utils.support import cache, paths
+from microx_utils.support import cache, lost_clips, paths
 from microx_utils.support.errors import DataError
-from microx_utils.support.parallel import CRASHED, run_parallel
+from microx_utils.support.parallel import run_parallel
 from microx_utils.video import iter_frames, video_key
 
 STORE_VERSION = 2
@@ -156,9 +157,9 @@ def crop_store(
         problems = get_tracker(tracker).problems_ahead(files, jobs=jobs)
         folder = _store_folder(files, made_from)  # OpenFace's tables exist now
     with cache.lock(folder):
-        if not cache.ready(folder):
-            _build_store(files, folder, made_from, problems, jobs=jobs)
-    return _open_store(folder, clips, style)
+        if cache.ready(folder) or _build_store(files, folder, made_from, problems, jobs=jobs):
+            return _open_store(folder, clips, style)
+    return crop_store(clips, size=size, style=style, max_frames=max_frames, tracker=tracker, jobs=jobs)
 
 
 def join_stores(stores: Sequence[CropStore]) -> CropStore:
@@ -199,7 +200,7 @@ def join_stores(stores: Sequence[CropStore]) -> CropStore:
 def _video_key(path: str) -> str:
     """Return a clip's key, or the problem of its file, which is reported when its landmarks are looked for."""
     try:
-        return video_key(path)
+        return lost_clips.remembered(path) or video_key(path)
     except DataError as error:
         return error.problem
 
@@ -212,9 +213,10 @@ def _store_folder(files: list[str], made_from: dict[str, Any]) -> Path:
 
 def _build_store(
     files: list[str], folder: Path, made_from: dict[str, Any], problems: list[str], *, jobs: int | None
-) -> None:
+) -> bool:
     """Write the store's folder: first the landmarks, which also tell each clip's length, then the crops.
 
+    Returns False, and leaves nothing, if a clip was lost meanwhile (`support.lost_clips`): its key has changed.
     Each clip's crops go straight to their rows of one file, so that only one clip per process is in memory. The clip's
     availability file is written after them; a build that was killed resumes with the clips that have none.
     """
@@ -222,7 +224,7 @@ def _build_store(
     options |= {"tracker": made_from["landmarks"]["tracker"], "processed": paths.PROCESSED}
     good = [k for k, problem in enumerate(problems) if not problem]
     calls = [(files[k], options) for k in good]
-    counted = run_parallel(_count_frames, calls, desc="finding landmarks", jobs=jobs, crashed=(0, CRASHED))
+    counted = run_parallel(_count_frames, calls, desc="finding landmarks", jobs=jobs, lost=lambda problem: (0, problem))
     frames, reasons = np.zeros(len(files), np.int64), list(problems)
     for k, (count, reason) in zip(good, counted, strict=True):
         frames[k], reasons[k] = count, reason
@@ -239,8 +241,10 @@ def _build_store(
     crops_file, parts = building / "crops.npy", {k: building / f"available_{k}.npy" for k in used}
     cache.reserve_array(crops_file, (int(frames.sum()), len(COMPONENTS), size, size, 3))
     todo = [(files[k], crops_file, int(first[k]), part, options) for k, part in parts.items() if not part.exists()]
-    if todo:
-        run_parallel(_write_crops, todo, desc="cropping components", jobs=jobs)
+    run_parallel(_write_crops, todo, desc="cropping components", jobs=jobs, lost=str)
+    if made_from["videos"] != [_video_key(path) for path in files]:  # one was lost, and is part of another store
+        shutil.rmtree(building)
+        return False
 
     np.save(building / "available.npy", np.concatenate([np.load(part) for part in parts.values()]))
     for part in parts.values():
@@ -248,6 +252,7 @@ def _build_store(
     pd.DataFrame({"first": first, "frames": frames, "reason": reasons}).to_csv(building / "index.csv", index=False)
     (building / "made_from.json").write_text(json.dumps(made_from, indent=2))
     cache.finish_folder(building, folder)
+    return True
 
 
 def _count_frames(path: str, options: dict[str, Any]) -> tuple[int, str]:

@@ -42,7 +42,7 @@ TRACKER_VARIABLE = "MICROX_LANDMARKS"
 """The environment variable that names the tracker, for the command line, notebooks and their kernels."""
 
 _RERUN = "Run the landmark step on the clip again."
-_NOT_OPENFACE = "Use the output of OpenFace's FeatureExtraction (flags -2Dfp -pose -aus -gaze -au_static), a CSV per clip."
+_NOT_OPENFACE = "Use the output of OpenFace's FeatureExtraction (-2Dfp -pose -aus -gaze -au_static), one CSV per clip."
 
 
 def read_openface_csv(path: str | os.PathLike[str]) -> pd.DataFrame:

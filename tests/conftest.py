@@ -1,5 +1,6 @@
 """Inputs shared by the tests: real clips, a real face, a seeded generator."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from microx_utils.support.parallel import share_processors
+from microx_utils.support.parallel import IN_PROCESS_VARIABLE, share_processors
 
+os.environ[IN_PROCESS_VARIABLE] = "1"  # a single job stays here, where a test can replace what it calls
 share_processors()  # before anything starts TensorFlow
 settings.register_profile("microx", deadline=None)  # a busy machine is slow, not wrong
 settings.load_profile("microx")

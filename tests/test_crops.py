@@ -12,6 +12,7 @@ from microx_utils import crops as cr
 from microx_utils import segments as sg
 from microx_utils.components import COMPONENTS
 from microx_utils.landmarks import clip_landmarks, kept_table, write_openface_csv
+from microx_utils.support import lost_clips
 from microx_utils.support.errors import DataError
 from microx_utils.trackers import mesh, openface
 from microx_utils.video import read_frames, write_video
@@ -205,3 +206,23 @@ def test_a_file_that_cant_be_opened_is_an_exclusion(processed, clips, tmp_path, 
     store = cr.crop_store(table, size=16, max_frames=8, jobs=1)
     assert store.excluded["reason"].to_list() == ["no such file, or not a file"]
     assert len(store.clips) == 1
+
+
+def test_a_clip_that_is_lost_while_it_is_cropped_leaves_a_store_of_the_others(processed, clips, clip_path, monkeypatch):
+    """Its landmarks were found; the process died afterwards. The store is made anew once the note is deleted."""
+    shutil.copy(clip_path, clips["path"][1])
+    write_crops = cr._write_crops
+
+    def lose(path, *rest):
+        if "corrupt" in path:
+            lost_clips.remember(path, lost_clips.CRASHED)
+        else:
+            write_crops(path, *rest)
+
+    monkeypatch.setattr(cr, "_write_crops", lose)
+    store = cr.crop_store(clips, size=16, max_frames=12, jobs=1)
+    assert store.clips["clip_id"].to_list() == ["BAUM-2/S000_000"]
+    assert store.excluded["reason"].str.startswith(lost_clips.CRASHED).to_list() == [True, False]
+    monkeypatch.setattr(cr, "_write_crops", write_crops)
+    shutil.rmtree(processed / "lost")
+    assert len(cr.crop_store(clips, size=16, max_frames=12, jobs=1).clips) == 2

@@ -199,11 +199,10 @@ def probe_clips(clips: pd.DataFrame, *, jobs: int | None = None) -> tuple[pd.Dat
         The others, as in `load_clips`: corpus, clip_id, path, source_label, reason. Faults inside a video show only
         when it is decoded (notebook 02).
     """
-    from microx_utils.support.parallel import CRASHED, run_parallel
+    from microx_utils.support.parallel import run_parallel
 
-    crashed = dict.fromkeys(_PROBED, 0.0) | {"reason": CRASHED}
     calls = [(path,) for path in clips["path"]]
-    found = run_parallel(_probe, calls, desc="opening clips", jobs=jobs, crashed=crashed)
+    found = run_parallel(_probe, calls, desc="opening clips", jobs=jobs, lost=_not_probed)
     table = clips.reset_index(drop=True).join(pd.DataFrame(found, columns=[*_PROBED, "reason"]))
     usable = table["reason"] == ""
     good = table[usable].drop(columns="reason").reset_index(drop=True)
@@ -213,11 +212,15 @@ def probe_clips(clips: pd.DataFrame, *, jobs: int | None = None) -> tuple[pd.Dat
 _PROBED = ("fps", "seconds", "width", "height")
 
 
+def _not_probed(problem: str) -> dict[str, float | str]:
+    return dict.fromkeys(_PROBED, 0.0) | {"reason": problem}
+
+
 def _probe(path: str) -> dict[str, float | str]:
     from microx_utils.video import probe_video  # reading tables needs no decoder
 
     try:
         info = probe_video(path)
     except DataError as error:
-        return dict.fromkeys(_PROBED, 0.0) | {"reason": error.problem}
+        return _not_probed(error.problem)
     return {name: getattr(info, name) for name in _PROBED} | {"reason": ""}

@@ -6,8 +6,9 @@ Work on a cluster reads and writes files: every machine must see the data and da
 import os
 import socket
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -16,8 +17,10 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
 from tqdm import tqdm
 
+from microx_utils.support import lost_clips
 from microx_utils.support.errors import DataError
 
 if TYPE_CHECKING:
@@ -29,8 +32,8 @@ R = TypeVar("R")
 PATIENCE = 60.0
 """Seconds without a result before a cluster is asked whether it has workers left; two times none is a failure."""
 
-CRASHED = "the process that read it died: the decoder crashed, or memory ran out"
-"""The problem of a clip whose process died."""
+IN_PROCESS_VARIABLE = "MICROX_IN_PROCESS"
+"""The environment variable that keeps a single job in this process, for a debugger and for tests, unprotected."""
 
 _CLUSTER: ContextVar["Client | None"] = ContextVar("cluster", default=None)
 
@@ -98,55 +101,85 @@ def run_parallel(
     desc: str,
     unit: str = "clip",
     jobs: int | None = None,
-    crashed: Any = None,
+    lost: Callable[[str], Any] | None = None,
 ) -> list[Any]:
     """Return `[function(*call) for call in calls]`, computed by `jobs` processes (None: one per core).
 
     Inside `cluster`, all of its workers compute, whatever `jobs` says. The first exception that a call raises ends the
     run and is raised here.
 
-    If a call's process dies, for example because damaged input crashes a decoder, its result is `crashed`; if that is
-    None, the run ends. One job, or one call, runs in this process, which is not protected.
+    Parameters
+    ----------
+    lost
+        For calls whose first argument is a clip's path. A call whose process dies, as damaged input may crash a
+        decoder, or takes longer than `lost_clips.allowed_seconds`, has the result `lost(problem)`; its clip is
+        remembered and passed over by later runs. Even a single job then has a process of its own. Without `lost`, a
+        process that dies ends the run, and a single job or call runs in this process.
     """
+    known = [lost_clips.remembered(str(call[0])) if lost else "" for call in calls]
+    todo = [call for call, problem in zip(calls, known, strict=True) if not problem]
     client = _CLUSTER.get()
-    jobs = min(jobs or os.cpu_count() or 1, len(calls))
-    with tqdm(total=len(calls), desc=desc, unit=unit, mininterval=1.0) as bar:
+    jobs = min(jobs or os.cpu_count() or 1, len(todo))
+    protected = jobs > 1 or (lost is not None and not os.environ.get(IN_PROCESS_VARIABLE))
+    with tqdm(total=len(calls), initial=len(calls) - len(todo), desc=desc, unit=unit, mininterval=1.0) as bar:
         if client is not None:
-            return _run_on_cluster(client, function, calls, bar, crashed)
-        results = []
-        if jobs <= 1:
-            arriving: Iterable[Any] = (function(*call) for call in calls)
+            arriving: Iterator[Any] = iter(_run_on_cluster(client, function, todo, bar, lost))
+        elif protected and todo:
+            arriving = _run_in_processes(function, todo, jobs, lost)
         else:
-            arriving = _run_in_processes(function, calls, jobs, crashed)
-        for result in arriving:
-            results.append(result)
-            bar.update()
+            arriving = (function(*call) for call in todo)
+        results = []
+        for problem in known:
+            results.append(lost(problem) if lost and problem else next(arriving))
+            if client is None and not problem:
+                bar.update()
+        next(arriving, None)  # lets it end
         return results
 
 
-def _run_in_processes(function: Callable[..., Any], calls: Sequence[tuple], jobs: int, crashed: Any) -> Iterator[Any]:
+def _run_in_processes(
+    function: Callable[..., Any], calls: Sequence[tuple], jobs: int, lost: Callable[[str], Any] | None
+) -> Iterator[Any]:
     """Yield the calls' results in order, as they arrive."""
+    limits = [lost_clips.allowed_seconds(str(call[0])) if lost else None for call in calls]
+    todo = [delayed(lost_clips.watched)(function, *pair) for pair in zip(limits, calls, strict=True)]
+    pool = {"n_jobs": max(jobs, 2)}  # joblib would run a single job in this process
     done = 0
-    while done < len(calls):
-        try:
-            pool = Parallel(n_jobs=jobs, return_as="generator")
-            for result in pool(delayed(function)(*call) for call in calls[done:]):
-                yield result
-                done += 1
-        except BrokenProcessPool:
-            if crashed is None:
-                raise
-            for call in calls[done : done + 2 * jobs]:  # one at a time, to find which one kills its process
-                try:
-                    (result,) = Parallel(n_jobs=jobs)([delayed(function)(*call)])
-                except BrokenProcessPool:
-                    result = crashed
-                yield result
-                done += 1
+    try:
+        while done < len(todo):
+            try:
+                for result in Parallel(**pool, return_as="generator")(todo[done : None if jobs > 1 else done + 1]):
+                    yield result
+                    done += 1
+            except BrokenProcessPool:
+                if lost is None:
+                    raise
+                for k in range(done, min(done + 2 * jobs, len(todo))):  # one at a time, to find which one it was
+                    yield _alone(todo[k], pool, calls[k], limits[k], lost)
+                    done += 1
+    except KeyboardInterrupt:  # joblib would wait for what the workers still do
+        get_reusable_executor(reuse=True).shutdown(wait=False, kill_workers=True)
+        raise
+
+
+def _alone(todo: Any, pool: dict[str, int], call: tuple, limit: float | None, lost: Callable[[str], Any]) -> Any:
+    """Return a call's result, or `lost(problem)` if its process dies again."""
+    started = time.monotonic()
+    try:
+        return Parallel(**pool)([todo])[0]
+    except BrokenProcessPool:
+        late = limit is not None and time.monotonic() - started >= limit
+        problem = lost_clips.TOO_LONG.format(minutes=limit / 60) if late and limit else lost_clips.CRASHED
+        lost_clips.remember(str(call[0]), problem)
+        return lost(problem)
 
 
 def _run_on_cluster(
-    client: "Client", function: Callable[..., Any], calls: Sequence[tuple], bar: tqdm, crashed: Any
+    client: "Client",
+    function: Callable[..., Any],
+    calls: Sequence[tuple],
+    bar: tqdm,
+    lost: Callable[[str], Any] | None,
 ) -> list[Any]:
     """Compute on a cluster. joblib's Dask backend is no use: it waits forever for a call that killed its worker."""
     from distributed.scheduler import KilledWorker, NoWorkerError
@@ -168,9 +201,10 @@ def _run_on_cluster(
                     result = future.result(timeout=PATIENCE)  # fetched from its worker; raises what the call raised
                     break
                 except KilledWorker:
-                    if crashed is None or future is None:
+                    if lost is None or future is None:
                         raise
-                    result = crashed
+                    lost_clips.remember(str(calls[waiting[future.key][0]][0]), lost_clips.CRASHED)
+                    result = lost(lost_clips.CRASHED)
                     break
                 except (Empty, TimeoutError):
                     if future is not None and future.status == "error":

@@ -16,7 +16,7 @@ from microx_utils.evaluation import clip_predictions
 from microx_utils.labels import EMOTIONS
 from microx_utils.landmarks import clip_landmarks, success_array
 from microx_utils.support.errors import DataError
-from microx_utils.support.parallel import CRASHED, run_parallel
+from microx_utils.support.parallel import run_parallel
 from microx_utils.trackers.blazeface import FaceDetector
 from microx_utils.video import iter_frames
 
@@ -62,8 +62,7 @@ def check_recordings(
     rows = [_check_name(row, folder) for row in read_own(folder).to_dict("records")]
     named = [row for row in rows if not row["problem"]]
     looks = [(row["path"], frames, min_available) for row in named]
-    crashed = {"problem": CRASHED, "remedy": "Export or record it again."}
-    found = run_parallel(_look_at, looks, desc="checking", jobs=jobs, crashed=crashed)
+    found = run_parallel(_look_at, looks, desc="checking", jobs=jobs, lost=_unreadable)
     for row, seen in zip(named, found, strict=True):
         row |= seen
     good = [row for row in rows if not row["problem"]]
@@ -127,6 +126,10 @@ def _check_name(row: dict[Hashable, Any], folder: Path) -> dict[Hashable, Any]:
     if Path(row["path"]).parent.parent != folder:
         problem, remedy = "is not in a person's folder", f"Move it to {folder / '<person>'}."
     return row | {"frames": 0, "faces": 0, "usable": False, "problem": problem, "remedy": remedy if problem else ""}
+
+
+def _unreadable(problem: str) -> dict[str, str]:
+    return {"problem": problem, "remedy": "Export or record it again."}
 
 
 def _look_at(path: str, frames: int, min_available: float) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from microx_utils.landmarks import (
 from microx_utils.support import paths
 from microx_utils.support.errors import DataError, problem_of
 from microx_utils.support.names import folded
-from microx_utils.support.parallel import CRASHED, run_parallel
+from microx_utils.support.parallel import run_parallel
 from microx_utils.trackers import openface
 from microx_utils.video import FPS, probe_video, split_path, stored_frames
 
@@ -70,7 +70,7 @@ def prepare_landmarks(
         get_tracker(tracker).problems_ahead(once, cache=cache)  # raises what would be the problem of every clip
         folder = paths.PROCESSED if cache is None else cache  # other processes know the default only
         calls = [(name, tracker, folder) for name in once]
-        found = run_parallel(_problem_of, calls, desc="finding landmarks", jobs=jobs, crashed=CRASHED)
+        found = run_parallel(_problem_of, calls, desc="finding landmarks", jobs=jobs, lost=str)
         problems = dict(zip(once, found, strict=True))
     return pd.DataFrame({"path": names, "problem": [problems[name] for name in names]}, dtype=object)
 
@@ -156,8 +156,8 @@ def import_openface(
         rows.append({"csv": str(file), "clip_id": found[0] if len(found) == 1 else "", "problem": problem})
     good = [row for row in rows if not row["problem"]]
     kept = paths.PROCESSED if cache is None else cache  # other processes know the default only
-    calls = [(row["csv"], videos[row["clip_id"]], kept) for row in good]
-    problems = run_parallel(_import_one, calls, desc="importing CSVs", jobs=jobs, crashed=CRASHED)
+    calls = [(videos[row["clip_id"]], row["csv"], kept) for row in good]
+    problems = run_parallel(_import_one, calls, desc="importing CSVs", jobs=jobs, lost=str)
     for row, problem in zip(good, problems, strict=True):
         row["problem"] = problem
     rows += [
@@ -193,7 +193,7 @@ def _match_names(files: Sequence[Path], videos: dict[str, str]) -> list[list[str
     return matches
 
 
-def _import_one(csv: str, video: str, cache: str | os.PathLike[str] | None) -> str:
+def _import_one(video: str, csv: str, cache: str | os.PathLike[str] | None) -> str:
     """Cache a CSV as a video's OpenFace landmarks; return "" or why it can't be used."""
     try:
         info, rows = probe_video(video), stored_frames(video, fps=FPS)

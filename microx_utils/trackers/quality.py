@@ -22,7 +22,7 @@ from microx_utils.landmarks import (
 )
 from microx_utils.support import paths
 from microx_utils.support.errors import DataError
-from microx_utils.support.parallel import CRASHED, run_parallel
+from microx_utils.support.parallel import run_parallel
 from microx_utils.video import FPS, probe_video
 
 LOW_FOUND = 0.9
@@ -129,12 +129,15 @@ def clip_quality(
     files = [str(path) for path in clips["path"]]
     problems = get_tracker(tracker).problems_ahead(files, jobs=jobs, cache=cache)
     calls = [(file, tracker, cache, problem) for file, problem in zip(files, problems, strict=True)]
-    crashed = _EMPTY_ROW | {"problem": CRASHED}
-    rows = run_parallel(_clip_row, calls, desc="looking at clips", jobs=jobs, crashed=crashed)
+    rows = run_parallel(_clip_row, calls, desc="looking at clips", jobs=jobs, lost=_empty_row)
     report = pd.DataFrame(rows, columns=list(_EMPTY_ROW))
     report.insert(0, "corpus", clips["corpus"].to_numpy())
     report.insert(0, "clip_id", clips["clip_id"].to_numpy())
     return report
+
+
+def _empty_row(problem: str) -> dict[str, Any]:
+    return _EMPTY_ROW | {"problem": problem}
 
 
 _EMPTY_ROW: dict[str, Any] = {

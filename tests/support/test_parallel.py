@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import psutil
 import pytest
 
 from microx_utils.course import stages
 from microx_utils.crops import crop_store
 from microx_utils.experiments import get_profile
-from microx_utils.support import parallel, paths
+from microx_utils.support import lost_clips, parallel, paths
 from microx_utils.support.errors import DataError
-from microx_utils.support.parallel import CRASHED, cluster, run_parallel
+from microx_utils.support.lost_clips import CRASHED
+from microx_utils.support.parallel import cluster, run_parallel
 
 distributed = pytest.importorskip("distributed")
 
@@ -69,7 +71,7 @@ def test_no_cluster_is_told_at_once() -> None:
             pass
 
 
-def die() -> None:
+def die(clip: str = "") -> None:
     os._exit(1)
 
 
@@ -131,6 +133,14 @@ def test_a_cluster_that_goes_is_told(fault: str, problem: str, tmp_path: Path, m
         assert "results are kept" in str(raised.value)
 
 
+@pytest.fixture
+def protected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A single job has a process of its own, as for users; what is lost is noted in a folder of the test's."""
+    monkeypatch.delenv(parallel.IN_PROCESS_VARIABLE)
+    monkeypatch.setattr(paths, "PROCESSED", tmp_path)
+    return tmp_path
+
+
 def die_of(number: int, fatal: tuple[int, ...]) -> int:
     if number in fatal:
         os.kill(os.getpid(), signal.SIGKILL)  # what a crash in a decoder does to its process
@@ -139,10 +149,67 @@ def die_of(number: int, fatal: tuple[int, ...]) -> int:
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("fatal", [(0,), (3, 4, 39)])
-def test_a_call_that_ends_its_process_is_listed_and_the_others_go_on(fatal: tuple[int, ...]) -> None:
+def test_a_call_that_ends_its_process_is_listed_and_the_others_go_on(protected: Path, fatal: tuple[int, ...]) -> None:
     calls = [(number, fatal) for number in range(40)]
-    found = run_parallel(die_of, calls, desc="dying", jobs=2, crashed=CRASHED)
+    found = run_parallel(die_of, calls, desc="dying", jobs=2, lost=str)
     assert found == [CRASHED if number in fatal else number * number for number in range(40)]
+
+
+def read_or_die(clip: str) -> str:
+    if "crash" in clip:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if "endless" in clip:
+        while True:
+            time.sleep(0.01)
+    return Path(clip).read_text()
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_clip_that_crashes_or_never_ends_is_lost_and_passed_over_next_time(
+    protected: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
+    monkeypatch.setattr(lost_clips, "LEAST_SECONDS", 3.0)
+    names = ["a.mp4", "crash.mp4", "b.mp4", "endless.mp4", "c.mp4"]
+    for name in names:
+        (protected / name).write_text(name)
+    calls = [(str(protected / name),) for name in names]
+    found = run_parallel(read_or_die, calls, desc="reading", jobs=jobs, lost=str)
+    assert found == ["a.mp4", CRASHED, "b.mp4", lost_clips.TOO_LONG.format(minutes=3 / 60), "c.mp4"]
+
+    again = run_parallel(read_or_die, calls, desc="reading", jobs=jobs, lost=lambda problem: f"lost: {problem}")
+    assert again[1].startswith(f"lost: {CRASHED} (in an earlier run; delete ")
+    assert again[3].startswith("lost: reading it took too long")
+
+    (protected / "crash.mp4").write_text("another file, which is tried again")
+    run_parallel(read_or_die, calls[1:2], desc="reading", jobs=jobs, lost=str)
+    assert len(list((protected / "lost").iterdir())) == 3
+    with pytest.raises(FileNotFoundError):  # an error is no loss
+        run_parallel(read_or_die, [(str(protected / "gone.mp4"),)], desc="reading", jobs=jobs, lost=str)
+
+
+PROGRAM = """
+import sys, time
+from pathlib import Path
+from microx_utils.support.parallel import run_parallel
+def busy(place):
+    Path(place).touch()
+    time.sleep(600)
+run_parallel(busy, [(f"{sys.argv[1]}/{k}",) for k in range(4)], desc="busy", jobs=2)
+"""
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_is_stopped_or_killed_leaves_no_process(tmp_path: Path, how: signal.Signals) -> None:
+    with subprocess.Popen([sys.executable, "-c", PROGRAM, tmp_path], stderr=subprocess.DEVNULL) as program:
+        until(lambda: (tmp_path / "1").exists())
+        workers = psutil.Process(program.pid).children(recursive=True)
+        assert len(workers) >= 2
+        program.send_signal(how)
+        program.wait(10)
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert not alive
 
 
 @pytest.mark.timeout(240)
@@ -152,9 +219,9 @@ def test_a_call_that_ends_its_process_ends_a_run_that_can_not_list_it() -> None:
 
 
 @pytest.mark.timeout(240)
-def test_a_call_that_kills_its_worker_on_a_cluster_is_listed(tmp_path: Path) -> None:
+def test_a_call_that_kills_its_worker_on_a_cluster_is_listed(tmp_path: Path, protected: Path) -> None:
     with own_cluster(tmp_path, allowed_failures=0) as (address, _, _), cluster(address):
-        assert run_parallel(die, [()], desc="dying", crashed=CRASHED) == [CRASHED]
+        assert run_parallel(die, [("clip",)], desc="dying", lost=str) == [CRASHED]
 
 
 @pytest.mark.timeout(240)
