@@ -6,7 +6,6 @@ Work on a cluster reads and writes files: every machine must see the data and da
 import os
 import socket
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
@@ -164,11 +163,10 @@ def _run_in_processes(
 
 def _alone(todo: Any, pool: dict[str, int], call: tuple, limit: float | None, lost: Callable[[str], Any]) -> Any:
     """Return a call's result, or `lost(problem)` if its process dies again."""
-    started = time.monotonic()
     try:
         return Parallel(**pool)([todo])[0]
-    except BrokenProcessPool:
-        late = limit is not None and time.monotonic() - started >= limit
+    except BrokenProcessPool as error:
+        late = limit is not None and "EXIT(1)" in str(error)  # how `watched` ends a process; a crash is a signal
         problem = lost_clips.TOO_LONG.format(minutes=limit / 60) if late and limit else lost_clips.CRASHED
         lost_clips.remember(str(call[0]), problem)
         return lost(problem)

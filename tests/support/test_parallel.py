@@ -156,9 +156,9 @@ def test_a_call_that_ends_its_process_is_listed_and_the_others_go_on(protected: 
 
 
 def read_or_die(clip: str) -> str:
-    if "crash" in clip:
+    if "crash" in Path(clip).name:
         os.kill(os.getpid(), signal.SIGSEGV)
-    if "endless" in clip:
+    if "endless" in Path(clip).name:
         while True:
             time.sleep(0.01)
     return Path(clip).read_text()
