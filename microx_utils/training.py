@@ -75,6 +75,7 @@ class Run:
 def train(
     experiment: Experiment,
     store: CropStore,
+    segments: pd.DataFrame | None = None,
     *,
     cache: str | os.PathLike[str] | None = None,
     progress: bool = True,
@@ -84,10 +85,10 @@ def train(
 
     Parameters
     ----------
-    experiment
-        What to train.
-    store
-        Crops of the experiment's `crop_size` and `crop_style`.
+    experiment, store
+        What to train, and crops of its `crop_size` and `crop_style`.
+    segments
+        Segments and splits in place of `split_table` of that store.
     cache
         Folder of runs; None is `runs` under `paths.PROCESSED`. The checkpoint of a killed run is there too.
     progress
@@ -106,7 +107,7 @@ def train(
     """
     share_processors()
     check_store(experiment, store)
-    segments = split_table(experiment, store)
+    segments = split_table(experiment, store) if segments is None else segments
     splits = segments["split"].value_counts()
     if len(splits) < 3:
         raise DataError(
@@ -134,8 +135,7 @@ def one_at_a_time(runs: Path) -> AbstractContextManager[None]:
 def _open_run(experiment: Experiment, key: str, folder: Path) -> Run:
     history = pd.read_csv(folder / "history.csv")
     predictions = pd.read_parquet(folder / "predictions.parquet")
-    timings = json.loads((folder / "timings.json").read_text())
-    return Run(experiment, key, folder, history, predictions, timings)
+    return Run(experiment, key, folder, history, predictions, json.loads((folder / "timings.json").read_text()))
 
 
 def _train(

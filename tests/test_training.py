@@ -312,3 +312,15 @@ def test_two_trainings_never_run_at_once(store: CropStore, tmp_path: Path) -> No
     assert held == [1]
     with FileLock(lock).acquire(timeout=0):
         pass
+
+
+def test_a_given_division_is_trained_on_and_has_a_key_of_its_own(
+    finished: training.Run, store: CropStore, tmp_path: Path
+) -> None:
+    usual = inputs.split_table(TINY, store)
+    other = usual.assign(split=usual["split"].map({"train": "train", "validation": "test", "test": "validation"}))
+    run = train(TINY, store, other, cache=tmp_path, progress=False)
+    assert run.key != finished.key
+    wanted = other.loc[other["split"] == "test", "segment_id"]
+    assert run.predictions.query("split == 'test'")["segment_id"].tolist() == wanted.tolist()
+    assert train(TINY, store, usual, cache=finished.folder.parent, progress=False).key == finished.key
