@@ -116,6 +116,14 @@ class Heading(anywidget.AnyWidget):
     title = traitlets.Unicode().tag(sync=True)
 
 
+def view_of(content: Content) -> Any:
+    """Return a widget that shows something from the start: a busy page may draw it before it hears of a change."""
+    if isinstance(content, Seen):
+        png, width = encode(content)
+        return Picture(png=png, alt=content.alt, width=width)
+    return ipywidgets.HTML(to_html(content))
+
+
 def encode(seen: Seen) -> tuple[bytes, int]:
     """Return a picture as PNG, and the width at which to show it, in CSS pixels."""
     if isinstance(seen.picture, Figure):
@@ -189,10 +197,7 @@ class Live:
         self._held = False
         self.shown = self._look()
         self._still = still_of(self.shown, title) if still is None else still
-        self.views: dict[str, Any] = {}
-        for name, content in self.shown.items():
-            self.views[name] = Picture() if isinstance(content, Seen) else ipywidgets.HTML()
-            self._put(name, content)
+        self.views = {name: view_of(content) for name, content in self.shown.items()}
         self.problem = ipywidgets.HTML()
         for control in self.controls.values():
             control.observe(self._changed, "value")

@@ -7,7 +7,20 @@ import pandas as pd
 import pytest
 
 from microx_utils.course.notebook_html import WIDGET_TYPE
-from microx_utils.widgets.live import Html, Live, Seen, bars, button, choice, encode, lines, player, slider, to_html
+from microx_utils.widgets.live import (
+    Html,
+    Live,
+    Picture,
+    Seen,
+    bars,
+    button,
+    choice,
+    encode,
+    lines,
+    player,
+    slider,
+    to_html,
+)
 
 
 def grey(value: int) -> Seen:
@@ -31,6 +44,18 @@ def test_a_changed_control_changes_picture_alt_text_and_words(live: Live) -> Non
     assert live.views["picture"].png != before
     assert live.views["picture"].alt == "all pixels 200"
     assert live.views["words"].value == "<p>a &amp; 200</p>"
+
+
+def test_a_picture_reaches_the_page_with_something_to_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, opens = [], Picture.open
+
+    def record(picture: Picture) -> None:
+        opened.append((picture.png[1:4], picture.alt, picture.width))
+        opens(picture)
+
+    monkeypatch.setattr(Picture, "open", record)
+    Live(shade, {"value": slider("shade", 0, 255), "name": choice("name", ["a", "b"])}, title="Shades")
+    assert opened == [(b"PNG", "all pixels 0", 6)]
 
 
 def test_several_controls_set_at_once_draw_once() -> None:
