@@ -73,16 +73,26 @@ def pick_segments(experiment: Experiment, store: CropStore, *, most: int = 256) 
     }
 
 
+def fresh_weights(experiment: Experiment) -> list[NDArray[np.float32]]:
+    """Return an untrained network's weights, drawn by the experiment's seed: the same for scaled and for raw pixels."""
+    import keras
+
+    keras.utils.set_random_seed(experiment.seed)
+    return training.build(experiment).get_weights()
+
+
 def train_epochs(
     experiment: Experiment,
     store: CropStore,
     sides: Mapping[str, pd.DataFrame],
+    weights: Sequence[NDArray[np.float32]],
     *,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[dict[str, float], NDArray[np.float64]]]:
-    """Train a fresh network; yield a row of the history and the gates' histogram before training and after each epoch.
+    """Train from these weights; yield a row of the history and the gates' histogram before and after each epoch.
 
-    The same experiment gives the same rows. `stopped` is asked before each batch; what an epoch has done by then is not
+    The same experiment gives the same rows: no randomness comes from Python's or Keras's global seeds, which any other
+    thread of a kernel may use meanwhile. `stopped` is asked before each batch; what an epoch has done by then is not
     yielded.
 
     Raises
@@ -96,8 +106,8 @@ def train_epochs(
 
     from microx_utils.models import FastConvLSTM2D
 
-    keras.utils.set_random_seed(experiment.seed)
     model = training.build(experiment)
+    model.set_weights(weights)
     optimizers = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
     optimizer = optimizers[experiment.optimizer](experiment.learning_rate)
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -113,6 +123,9 @@ def train_epochs(
     for epoch in range(experiment.epochs + 1):
         row: dict[str, float] = {"epoch": epoch}
         if epoch:
+            for place, layer in enumerate(layer for layer in model.layers if hasattr(layer, "seed_generator")):
+                drawn = np.random.SeedSequence([experiment.seed, epoch, place]).generate_state(2)
+                layer.seed_generator.state.assign(drawn)  # dropout's
             order = np.random.default_rng([experiment.seed, epoch]).permutation(len(labels))
             sums = {"loss": 0.0, "accuracy": 0.0}
             steps = len(labels) // size  # full batches: the network would be compiled again for a smaller last one
@@ -243,13 +256,14 @@ class Dashboard:
             clips=held_out["clip_id"].nunique(),
             subjects=held_out["split_group"].nunique(),
         )
+        self.weights = fresh_weights(experiment)
         self.trials: list[Trial] = []
         self.started = 0
         self.task: asyncio.Task[None] | None = None
         self._stop = threading.Event()
         for pixels in tqdm(("scaled", "raw"), desc="two short runs", unit="run"):
             trial = self._begin(dataclasses.replace(self.experiment, pixels=pixels, epochs=first_epochs))
-            for row, gates in train_epochs(trial.experiment, store, self.sides):
+            for row, gates in train_epochs(trial.experiment, store, self.sides, self.weights):
                 trial.add(row, gates)
         self.state = f"Two runs of {first_epochs} epochs, to begin with."
         rates = sorted({*RATES, experiment.learning_rate})
@@ -297,7 +311,7 @@ class Dashboard:
         """Train, and show each epoch as it ends; an error is shown in place."""
         trial = Trial(self.started + 1, experiment)
         self._say(f"Run {trial.label}: building the network ...", training=True)
-        epochs = train_epochs(experiment, self.store, self.sides, stopped=self._stop.is_set)
+        epochs = train_epochs(experiment, self.store, self.sides, self.weights, stopped=self._stop.is_set)
         try:
             while (found := await asyncio.to_thread(next, epochs, None)) is not None:
                 if not trial.rows:

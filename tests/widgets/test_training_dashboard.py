@@ -1,9 +1,11 @@
 """The training dashboard: what its runs measure, that it stops and goes on, and that the kernel answers meanwhile."""
 
 import asyncio
+import random
 from collections.abc import Callable
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -18,6 +20,7 @@ from microx_utils.widgets.training_dashboard import (
     Dashboard,
     Trial,
     draw_trials,
+    fresh_weights,
     gate_histogram,
     pick_segments,
     table_of,
@@ -35,7 +38,7 @@ def store() -> CropStore:
 
 def trial(experiment: Experiment, store: CropStore, *, number: int = 1) -> Trial:
     made = Trial(number, experiment)
-    for row, gates in train_epochs(experiment, store, pick_segments(experiment, store)):
+    for row, gates in train_epochs(experiment, store, pick_segments(experiment, store), fresh_weights(experiment)):
         made.add(row, gates)
     return made
 
@@ -71,6 +74,19 @@ def test_a_run_learns_and_can_be_repeated(scaled: Trial, store: CropStore) -> No
     assert not trial(tiny(seed=1), store).history.equals(history)
 
 
+def test_whatever_else_the_kernel_draws_a_run_stays_the_same(scaled: Trial, store: CropStore) -> None:
+    """Other threads use Python's random numbers, too, and Keras's."""
+    weights = fresh_weights(tiny())
+    again = Trial(1, tiny())
+    for row, gates in train_epochs(tiny(), store, pick_segments(tiny(), store), weights):
+        again.add(row, gates)
+        keras.utils.set_random_seed(len(again.rows))
+    assert again.history.equals(scaled.history)
+    random.seed(1)
+    row, _ = next(train_epochs(tiny(), store, pick_segments(tiny(), store), weights))
+    assert row["val_loss"] == scaled.history["val_loss"].iloc[0]
+
+
 def test_raw_pixels_saturate_the_gates(scaled: Trial, raw: Trial) -> None:
     assert raw.history["saturated"].min() > 0.8
     assert scaled.history["saturated"].max() < 0.2
@@ -100,19 +116,20 @@ def test_a_stopped_run_yields_no_half_epoch(store: CropStore) -> None:
 
     sides = pick_segments(tiny(), store)
     batches = len(sides["train"]) // tiny().batch_size
-    rows = list(train_epochs(tiny(epochs=50), store, sides, stopped=soon))
+    rows = list(train_epochs(tiny(epochs=50), store, sides, fresh_weights(tiny()), stopped=soon))
     assert len(asked) == 6 and len(rows) == 1 + 5 // batches
 
 
 def test_a_run_that_diverges_says_so(store: CropStore) -> None:
     experiment = tiny(optimizer="sgd", learning_rate=DIVERGES)
     with pytest.raises(FloatingPointError, match=r"epoch 1 .* Lower the learning rate"):
-        list(train_epochs(experiment, store, pick_segments(experiment, store)))
+        list(train_epochs(experiment, store, pick_segments(experiment, store), fresh_weights(experiment)))
 
 
 def test_the_published_layer_has_no_gates_to_read(store: CropStore) -> None:
     with pytest.raises(ValueError, match="use the compact model"):
-        next(train_epochs(tiny(model="published"), store, pick_segments(tiny(), store)))
+        published = tiny(model="published")
+        next(train_epochs(published, store, pick_segments(published, store), fresh_weights(published)))
 
 
 def test_every_run_has_its_curves_and_its_settings_in_the_legend(scaled: Trial, raw: Trial) -> None:
