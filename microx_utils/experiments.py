@@ -20,6 +20,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "model": ("compact", "published"),
     "optimizer": ("adam", "sgd"),
     "pixels": ("scaled", "raw"),
+    "gates": ("sigmoid", "hard_sigmoid"),
     "colour": ("rgb", "grey", "grey_three"),
     "own_people": ("none", "odd", "even"),
     "short_clips": ("drop", "repeat"),
@@ -27,8 +28,11 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 """Field of a profile or an experiment -> its possible values."""
 
-LIMITS = ("subjects", "own_subjects", "max_frames", "max_segments")
+LIMITS = ("subjects", "own_subjects", "max_frames", "max_segments", "epoch_steps")
 """Fields in which None means no limit; profiles.toml writes it as 0."""
+
+LATER = {"gates": "sigmoid", "epoch_steps": None}
+"""Fields added to `Experiment` later, and what older runs had for them: left out of keys, which stay valid."""
 
 _COUNTS = (
     *("crop_size", "filters", "stride", "dense", "batch_size", "epochs", "runs", "patience"),
@@ -65,7 +69,9 @@ class Profile:
     optimizer: str
     learning_rate: float
     pixels: str
+    gates: str
     batch_size: int
+    epoch_steps: int | None
     epochs: int
     runs: int
     patience: int
@@ -172,6 +178,8 @@ class Experiment:
     min_available: float = 0.5
     split: str = "subject"
     seed: int = 0
+    gates: str = "sigmoid"
+    epoch_steps: int | None = None
 
     def __post_init__(self) -> None:
         where = f"experiment {self.name!r}"
@@ -182,6 +190,10 @@ class Experiment:
             raise ValueError(f"{where}: {error}") from error
         if self.runs > self.epochs:
             raise ValueError(f"{where}: {self.epochs} epochs can't be split over {self.runs} runs")
+
+    def settings(self) -> dict[str, Any]:
+        """Return the fields for a cache key, without those of LATER that have their old value."""
+        return {name: value for name, value in asdict(self).items() if LATER.get(name, ...) != value}
 
 
 def read_experiments() -> dict[str, dict[str, Any]]:

@@ -6,7 +6,8 @@ Everything is built from Keras 3 layers and `keras.ops`, so it runs on TensorFlo
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import keras
 from keras import layers, ops
@@ -19,11 +20,27 @@ FUSION = "fusion"
 
 
 @keras.saving.register_keras_serializable("microx")
+def hard_sigmoid(z: Any) -> Any:
+    """Return clip(0.2 z + 0.5, 0, 1), the default of Keras 2's gates. Keras 3's own hard_sigmoid has a slope of 1/6."""
+    return ops.clip(0.2 * z + 0.5, 0, 1)
+
+
+GATES: dict[str, Callable[[Any], Any]] = {"sigmoid": ops.sigmoid, "hard_sigmoid": hard_sigmoid}
+"""Functions that a ConvLSTM's gates i, f and o can use; the authors' Keras used `hard_sigmoid`, today's `sigmoid`."""
+
+
+def _gate_function(name: str) -> Callable[[Any], Any]:
+    if name not in GATES:
+        raise ValueError(f"gates is {name!r}; choose from {tuple(GATES)}")
+    return GATES[name]
+
+
+@keras.saving.register_keras_serializable("microx")
 class FastConvLSTM2D(layers.Layer):
     """A convolutional LSTM that returns its last hidden state: Keras's ConvLSTM2D, computed faster.
 
     For each frame x_t, with * a convolution, (.) an elementwise product, and four gates
-    (input i, forget f, candidate u, output o; the order of Keras's weights):
+    (input i, forget f, candidate u, output o; the order of Keras's weights), and sigmoid the function of `gates`:
 
         i_t = sigmoid(Wi * x_t + Ui * h_(t-1) + bi)
         f_t = sigmoid(Wf * x_t + Uf * h_(t-1) + bf)
@@ -48,18 +65,23 @@ class FastConvLSTM2D(layers.Layer):
         Channels of the hidden state.
     kernel_size, strides
         Side of the square kernels, and stride of the input convolution, in pixels.
+    gates
+        One of GATES.
 
     Raises
     ------
     ValueError
-        A size is not a positive integer, the input is not (B, T, H, W, C) with T, H, W and C known, or the frames are
-        smaller than the kernel.
+        A size is not a positive integer, `gates` is unknown, the input is not (B, T, H, W, C) with T, H, W and C known,
+        or the frames are smaller than the kernel.
 
     Source: Shi et al., Convolutional LSTM Network, NeurIPS 2015, without its peephole terms, as in Keras.
     """
 
-    def __init__(self, filters: int, kernel_size: int = 3, strides: int = 1, **kwargs: Any) -> None:
+    def __init__(
+        self, filters: int, kernel_size: int = 3, strides: int = 1, gates: str = "sigmoid", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
+        self.gates, self.gate = gates, _gate_function(gates)
         for name, value in (("filters", filters), ("kernel_size", kernel_size), ("strides", strides)):
             if int(value) != value or value < 1:
                 raise ValueError(f"{name} is {value!r}; FastConvLSTM2D needs a positive integer")
@@ -102,7 +124,7 @@ class FastConvLSTM2D(layers.Layer):
             if h is not None:
                 z_t = z_t + ops.conv(h, self.recurrent_kernel, strides=1, padding="same", data_format="channels_last")
             i, f, u, o = ops.split(z_t, 4, axis=-1)
-            i, f, u, o = ops.sigmoid(i), ops.sigmoid(f), ops.tanh(u), ops.sigmoid(o)
+            i, f, u, o = self.gate(i), self.gate(f), ops.tanh(u), self.gate(o)
             c = i * u if c is None else f * c + i * u
             h = o * ops.tanh(c)
             yield {"i": i, "f": f, "u": u, "o": o, "c": c, "h": h}
@@ -113,7 +135,8 @@ class FastConvLSTM2D(layers.Layer):
         return input_shape[0], rows, columns, self.filters
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {name: getattr(self, name) for name in ("filters", "kernel_size", "strides")}
+        own = {name: getattr(self, name) for name in ("filters", "kernel_size", "strides", "gates")}
+        return super().get_config() | own
 
 
 def _unit_forget_bias(shape: tuple[int, ...], dtype: Any = None) -> Any:
@@ -131,6 +154,7 @@ def build_published(
     filters: int = 64,
     dense: int = 256,
     pixels: str = "raw",
+    gates: str = "hard_sigmoid",
 ) -> keras.Model:
     """Return the authors' network (sections IV.C and IV.D, Figures 5 and 6), not compiled.
 
@@ -149,6 +173,8 @@ def build_published(
     pixels
         "raw": the ConvLSTM gets values 0-255 (as in the authors' code, which also keeps OpenCV's channel order, blue
         first). "scaled": a first layer maps them to -1..1.
+    gates
+        One of GATES. The authors' code takes the default of the Keras of its time, "hard_sigmoid".
 
     Returns
     -------
@@ -159,12 +185,11 @@ def build_published(
     Raises
     ------
     ValueError
-        Unknown, repeated or no components; an unknown `pixels`; frames smaller than the kernel.
+        Unknown, repeated or no components; an unknown `pixels` or `gates`; frames smaller than the kernel.
     """
 
-    def conv_lstm(name: str) -> Any:
-        return layers.ConvLSTM2D(filters, (3, 3), return_sequences=False, data_format="channels_last", name=name)
-
+    gate = _gate_function(gates)
+    conv_lstm = partial(layers.ConvLSTM2D, filters, 3, recurrent_activation=gate, data_format="channels_last")
     return _network("microx_published", conv_lstm, components, (frames, size, size, channels), dense, pixels)
 
 
@@ -178,6 +203,7 @@ def build_compact(
     stride: int = 2,
     dense: int = 64,
     pixels: str = "scaled",
+    gates: str = "sigmoid",
 ) -> keras.Model:
     """Return the paper's network with smaller blocks, for a laptop; not compiled.
 
@@ -192,19 +218,12 @@ def build_compact(
     The other parameters, the return value and the errors are those of `build_published`.
     """
 
-    def conv_lstm(name: str) -> Any:
-        return FastConvLSTM2D(filters, 3, strides=stride, name=name)
-
+    conv_lstm = partial(FastConvLSTM2D, filters, 3, stride, gates)
     return _network("microx_compact", conv_lstm, components, (frames, size, size, channels), dense, pixels)
 
 
 def _network(
-    name: str,
-    conv_lstm: Callable[[str], Any],
-    components: Sequence[str],
-    shape: tuple[int, ...],
-    dense: int,
-    pixels: str,
+    name: str, conv_lstm: Callable[..., Any], components: Sequence[str], shape: tuple[int, ...], dense: int, pixels: str
 ) -> keras.Model:
     """Give each component its block (section IV.C), and fuse the blocks' softmaxes by one dense softmax (IV.D).
 
@@ -222,7 +241,7 @@ def _network(
     for component, x in inputs.items():  # (B, 10, 60, 60, 3) | (B, 10, 32, 32, 3)
         if pixels == "scaled":
             x = layers.Rescaling(1 / 127.5, offset=-1.0, name=f"{component}_rescaling")(x)  # 0..255 -> -1..1
-        x = conv_lstm(f"{component}_conv_lstm2d")(x)  # (B, 58, 58, 64) | (B, 15, 15, 16)
+        x = conv_lstm(name=f"{component}_conv_lstm2d")(x)  # (B, 58, 58, 64) | (B, 15, 15, 16)
         x = layers.Dropout(0.2, name=f"{component}_dropout")(x)
         x = layers.Flatten(name=f"{component}_flatten")(x)  # (B, 215296) | (B, 3600)
         x = layers.Dense(dense, activation="relu", name=f"{component}_dense")(x)  # (B, 256) | (B, 64)
@@ -251,47 +270,3 @@ def shapes_only(build: Callable[..., keras.Model], *arguments: Any, **options: A
     # Keras lists weights without values, and would fill them after the next model is built. The list is the thread's.
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(built).result()
-
-
-class BlockRow(NamedTuple):
-    """One layer of a block, as a diagram shows it. Shapes have no batch axis."""
-
-    name: str
-    kind: str
-    input_shape: tuple[int, ...]
-    output_shape: tuple[int, ...]
-    parameters: int
-
-
-def block_rows(model: keras.Model, component: str) -> list[BlockRow]:
-    """Return the layers of one component's block, from input to softmax, for Figures 5 and 6.
-
-    Parameters
-    ----------
-    model
-        From `build_published` or `build_compact`, with weights or from `shapes_only`.
-    component
-        One of the model's components, or "fusion" for the layers after the blocks. The input shape of the fusion's
-        first layer is that of one block's output.
-
-    Returns
-    -------
-    list of BlockRow
-        Names without the component's prefix: "input", "conv_lstm2d", "dropout", ...
-
-    Raises
-    ------
-    ValueError
-        The model has no such component.
-    """
-    rows = []
-    for layer in model.layers:
-        if layer.name != component and not layer.name.startswith(f"{component}_"):
-            continue
-        given = keras.tree.flatten(layer.input) or [layer.output]  # an input layer has no input of its own
-        name = "input" if layer.name == component else layer.name.removeprefix(f"{component}_")
-        shapes = tuple(given[0].shape[1:]), tuple(layer.output.shape[1:])
-        rows.append(BlockRow(name, type(layer).__name__, *shapes, layer.count_params()))
-    if not rows:
-        raise ValueError(f"the model has no {component!r}; it has {[*model.input, FUSION]}")
-    return rows

@@ -114,17 +114,23 @@ def train(
             f"crop store {store.key}", f"its segments split into {splits.to_dict()} only", "Use more clips."
         )
 
-    rows = segments[["segment_id", "emotion", "split", "first", "frames"]].to_csv(index=False)
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    key = caching.content_key(
-        experiment=asdict(experiment), store=store.key, rows=rows, code=CODE_VERSION, backend=backend
-    )
+    key = run_key(experiment, store, segments)
     folder = Path(cache or paths.PROCESSED / "runs") / f"{experiment.name}-{key}"
     with caching.lock(folder):  # a second process waits here and then finds the result
         if not caching.ready(folder):
             with one_at_a_time(folder.parent):
                 _train(experiment, store, segments, folder, progress=progress, on_epoch=on_epoch)
-    return _open_run(experiment, key, folder)
+    return open_run(experiment, key, folder)
+
+
+def run_key(experiment: Experiment, store: CropStore, segments: pd.DataFrame, **more: Any) -> str:
+    """Return the hash of everything that decides a run's results; `more` is what other trainers add to it."""
+    rows = segments[["segment_id", "emotion", "split", "first", "frames"]].to_csv(index=False)
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    settings = experiment.settings()
+    return caching.content_key(
+        experiment=settings, store=store.key, rows=rows, code=CODE_VERSION, backend=backend, **more
+    )
 
 
 def one_at_a_time(runs: Path) -> AbstractContextManager[None]:
@@ -132,7 +138,7 @@ def one_at_a_time(runs: Path) -> AbstractContextManager[None]:
     return caching.lock(runs / f"training-{platform.node()}")
 
 
-def _open_run(experiment: Experiment, key: str, folder: Path) -> Run:
+def open_run(experiment: Experiment, key: str, folder: Path) -> Run:
     history = pd.read_csv(folder / "history.csv")
     predictions = pd.read_parquet(folder / "predictions.parquet")
     return Run(experiment, key, folder, history, predictions, json.loads((folder / "timings.json").read_text()))
@@ -159,24 +165,18 @@ def _train(
     train, validation, test = (segments[segments["split"] == split] for split in ("train", "validation", "test"))
     checkpoint = Checkpoint(folder.with_name(f"{folder.name}.partial"))
     keras.utils.set_random_seed(experiment.seed)
-    model = _load(checkpoint.last_model) if checkpoint.history else _compile(build(experiment), experiment)
+    model = _load(checkpoint.last_model) if checkpoint.history else compile_model(build(experiment), experiment)
     history = checkpoint.history
     epochs_per_run = -(-experiment.epochs // experiment.runs)
-    bar = tqdm(
-        total=experiment.epochs,
-        initial=len(history),
-        desc=f"training {experiment.name}, seed {experiment.seed}",
-        unit="epoch",
-        disable=not progress,
-    )
-    with bar:
+    what = f"training {experiment.name}, seed {experiment.seed}"
+    with tqdm(total=experiment.epochs, initial=len(history), desc=what, unit="epoch", disable=not progress) as bar:
         while len(history) < experiment.epochs and checkpoint.epochs_since_best < experiment.patience:
             epoch = len(history)
             if epoch and epoch % epochs_per_run == 0:  # a new run starts from the saved model
                 model = _load(checkpoint.last_model)
             started = time.perf_counter()
             row = {"epoch": epoch + 1, **_train_epoch(model, train, store, experiment, epoch)}
-            held_out = _score(_probabilities(model, validation, store, experiment), validation)
+            held_out = score(_probabilities(model, validation, store, experiment), validation)
             row |= {f"val_{name}": value for name, value in held_out.items()}
             row |= {"seconds": time.perf_counter() - started, "run": epoch // epochs_per_run + 1}
             for name, words in (("loss", "loss"), ("val_loss", "validation loss")):
@@ -192,9 +192,9 @@ def _train(
                 on_epoch(row)
 
     model.load_weights(checkpoint.best_model)
-    tables = [_table(validation, _probabilities(model, validation, store, experiment))]
+    tables = [predictions_table(validation, _probabilities(model, validation, store, experiment))]
     started = time.perf_counter()  # the model is compiled by now
-    tables.append(_table(test, _probabilities(model, test, store, experiment)))
+    tables.append(predictions_table(test, _probabilities(model, test, store, experiment)))
     seconds = time.perf_counter() - started
     size = PREDICT_BATCH[experiment.model]
     timings = {
@@ -224,21 +224,33 @@ def _train_epoch(
     `fit` hands each batch from one thread to another, which takes as long as a small network's step: on two cores a
     MicroX trains 1.7 times as fast without it.
     """
-    rng = np.random.default_rng([experiment.seed, epoch])
-    order = rng.permutation(len(train))
-    size = experiment.batch_size
-    if len(train) > size:  # full batches only: the network would be compiled again for a smaller last one
-        order = order[: len(train) // size * size]
-    dropouts = [layer for layer in model.layers if hasattr(layer, "seed_generator")]
-    for place, layer in enumerate(dropouts):
-        layer.seed_generator.state.assign(np.random.SeedSequence([experiment.seed, epoch, place]).generate_state(2))
-    sums, count = {"loss": 0.0, "accuracy": 0.0}, 0
+    order, rng = start_epoch(model, len(train), experiment, epoch)
+    sums, count, size = {"loss": 0.0, "accuracy": 0.0}, 0, experiment.batch_size
     augment_by = rng if experiment.augment else None
     for inputs, labels in batches(train.iloc[order], store, experiment, size=size, augment_by=augment_by):
         logs = model.train_on_batch(inputs, labels, return_dict=True)
         sums = {name: total + float(logs[name]) * len(labels) for name, total in sums.items()}
         count += len(labels)
     return {name: total / count for name, total in sums.items()}
+
+
+def start_epoch(
+    model: "keras.Model", count: int, experiment: Experiment, epoch: int
+) -> tuple[NDArray[np.intp], np.random.Generator]:
+    """Seed a network's dropout for an epoch (from 0); return the order of its `count` segments, and what drew it.
+
+    The order is one pass, or passes until there are `epoch_steps` batches. All batches are full, as the network would
+    be compiled again for a smaller last one, unless there are fewer segments than a batch holds.
+    """
+    rng, size = np.random.default_rng([experiment.seed, epoch]), experiment.batch_size
+    wanted = size * (experiment.epoch_steps or max(count // size, 1))
+    order = rng.permutation(count)
+    while experiment.epoch_steps and len(order) < wanted:
+        order = np.append(order, rng.permutation(count))
+    dropouts = [layer for layer in model.layers if hasattr(layer, "seed_generator")]
+    for place, layer in enumerate(dropouts):
+        layer.seed_generator.state.assign(np.random.SeedSequence([experiment.seed, epoch, place]).generate_state(2))
+    return order[:wanted], rng
 
 
 def predict(
@@ -292,7 +304,7 @@ def predict(
             hidden = {component: _mean_colour(component, store, segments) for component in hide}
             answers = _probabilities(_loaded(run.folder), segments, store, run.experiment, hidden=hidden)
             with caching.atomic_file(file, checked=True) as temporary:
-                _table(segments, answers).to_parquet(temporary, index=False)
+                predictions_table(segments, answers).to_parquet(temporary, index=False)
     return pd.read_parquet(file)
 
 
@@ -313,6 +325,7 @@ def build(experiment: Experiment) -> "keras.Model":
         "filters": experiment.filters,
         "dense": experiment.dense,
         "pixels": experiment.pixels,
+        "gates": experiment.gates,
     }
     if experiment.model == "published":
         return models.build_published(experiment.components, **sizes)
@@ -342,7 +355,7 @@ def _probabilities(
     return np.concatenate(answers)
 
 
-def _score(probabilities: NDArray[np.float32], segments: pd.DataFrame) -> dict[str, float]:
+def score(probabilities: NDArray[np.float32], segments: pd.DataFrame) -> dict[str, float]:
     """Return the mean loss (categorical cross-entropy) and accuracy of predictions for some segments.
 
     A probability of zero counts as float32's smallest number, so one segment adds at most 87 to the sum.
@@ -353,7 +366,7 @@ def _score(probabilities: NDArray[np.float32], segments: pd.DataFrame) -> dict[s
     return {"loss": float(-np.log(true).mean()), "accuracy": float(hits.mean())}
 
 
-def _compile(model: "keras.Model", experiment: Experiment) -> "keras.Model":
+def compile_model(model: "keras.Model", experiment: Experiment) -> "keras.Model":
     """Give the network its optimizer and its loss, categorical cross-entropy of class indices."""
     import keras
 
@@ -364,7 +377,7 @@ def _compile(model: "keras.Model", experiment: Experiment) -> "keras.Model":
     return model
 
 
-def _table(segments: pd.DataFrame, probabilities: NDArray[np.float32]) -> pd.DataFrame:
+def predictions_table(segments: pd.DataFrame, probabilities: NDArray[np.float32]) -> pd.DataFrame:
     table = segments[["segment_id", "clip_id", "subject", "emotion", "split"]].reset_index(drop=True)
     return table.join(pd.DataFrame(probabilities, columns=list(PROBABILITIES)))
 

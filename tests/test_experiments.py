@@ -28,6 +28,17 @@ def test_paper_profile_is_the_published_protocol() -> None:
     assert (paper.optimizer, paper.learning_rate, paper.pixels) == ("sgd", 0.001, "raw")
     assert (paper.epochs, paper.runs, paper.max_segments) == (120, 4, 4)
     assert paper.subjects is None
+    assert paper.gates == "hard_sigmoid"
+    assert paper.epochs * (paper.epoch_steps or 0) == 52_800
+
+
+def test_fields_that_came_later_leave_older_keys_alone() -> None:
+    """With their old values they are not part of a key, so that runs cached before they came are found."""
+    old = load_experiment("table1_microx", get_profile("class"))
+    assert not {"gates", "epoch_steps"} & set(old.settings())
+    assert set(old.settings()) == set(asdict(old)) - {"gates", "epoch_steps"}
+    new = load_experiment("table1_microx", get_profile("paper")).settings()
+    assert (new["gates"], new["epoch_steps"]) == ("hard_sigmoid", 440)
 
 
 def test_unknown_profile_lists_the_choices() -> None:
@@ -106,6 +117,8 @@ def test_unknown_experiment_lists_the_known() -> None:
         ({"components": []}, "one or more"),
         ({"components": ["nose"], "split": "random"}, "choose from"),
         ({"components": ["nose"], "batch_size": 0}, "batch_size is 0"),
+        ({"components": ["nose"], "gates": "soft"}, "gates is 'soft'; choose from"),
+        ({"components": ["nose"], "epoch_steps": -1}, "epoch_steps is -1"),
         ({"components": ["nose"], "max_segments": -1}, "max_segments is -1; give a whole number of at least 0"),
         ({"components": ["nose"], "learning_rate": 0.0}, "learning_rate is 0.0"),
         ({"components": ["nose"], "epochs": 2, "runs": 3}, "2 epochs can't be split over 3 runs"),

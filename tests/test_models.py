@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from keras import ops
 
-from microx_utils import models
 from microx_utils.components import COMPONENTS, PAPER_COMPONENTS
 from microx_utils.models import (
+    GATES,
     FastConvLSTM2D,
-    block_rows,
     build_compact,
     build_published,
+    hard_sigmoid,
     shapes_only,
 )
 
@@ -26,22 +26,26 @@ def random_inputs(components: tuple[str, ...], *, clips: int = 2, frames: int = 
     return {name: RNG.integers(0, 256, shape, np.uint8) for name in components}
 
 
-def both_layers(*, strides: int, filters: int, shape: tuple[int, ...], scale: float = 0.3) -> tuple:
+def both_layers(
+    *, strides: int, filters: int, shape: tuple[int, ...], scale: float = 0.3, gates: str = "sigmoid"
+) -> tuple:
     """Keras's layer and the fast one with its weights (all three random), and an input."""
     x = RNG.normal(size=shape).astype(np.float32)
-    stock = keras.layers.ConvLSTM2D(filters, 3, strides=strides, data_format="channels_last")
-    fast = FastConvLSTM2D(filters, 3, strides=strides)
+    options = {"recurrent_activation": GATES[gates], "data_format": "channels_last"}
+    stock = keras.layers.ConvLSTM2D(filters, 3, strides=strides, **options)
+    fast = FastConvLSTM2D(filters, 3, strides=strides, gates=gates)
     stock(x), fast(x)
     stock.set_weights([RNG.normal(size=w.shape, scale=scale) for w in stock.get_weights()])
     fast.set_weights(stock.get_weights())
     return stock, fast, x
 
 
+@pytest.mark.parametrize("gates", GATES)
 @pytest.mark.parametrize(
     ("strides", "shape"), [(1, (2, 4, 9, 8, 3)), (2, (2, 4, 9, 8, 3)), (3, (1, 3, 11, 10, 2)), (2, (3, 1, 7, 7, 1))]
 )
-def test_fast_layer_is_keras_layer(strides: int, shape: tuple[int, ...]) -> None:
-    stock, fast, x = both_layers(strides=strides, filters=5, shape=shape)
+def test_fast_layer_is_keras_layer(strides: int, shape: tuple[int, ...], gates: str) -> None:
+    stock, fast, x = both_layers(strides=strides, filters=5, shape=shape, gates=gates)
     expected, found = (ops.convert_to_numpy(layer(x)) for layer in (stock, fast))
     assert found.shape == expected.shape == fast.compute_output_shape(shape)
     assert np.abs(expected).max() > 0.1  # the comparison is not of zeros
@@ -95,21 +99,28 @@ def test_steps_are_what_keras_remembers_after_each_frame() -> None:
     assert np.abs(steps[1]["i"] - steps[1]["f"]).max() > 0.1 and np.abs(steps[1]["o"] - steps[1]["f"]).max() > 0.1
 
 
-def test_fixed_weights_by_hand() -> None:
+def test_hard_sigmoid_is_that_of_keras_2() -> None:
+    z = np.array([-9, -2.5, -1, 0, 1, 2.5, 9])
+    np.testing.assert_allclose(ops.convert_to_numpy(hard_sigmoid(z)), [0, 0, 0.3, 0.5, 0.7, 1, 1])
+    assert np.abs(ops.convert_to_numpy(keras.activations.hard_sigmoid(z)) - hard_sigmoid(z)).max() > 0.03
+
+
+@pytest.mark.parametrize("gates", GATES)
+def test_fixed_weights_by_hand(gates: str) -> None:
     """One pixel, one filter, a 1 x 1 kernel: the equations on plain numbers."""
-    layer = FastConvLSTM2D(1, kernel_size=1)
+    layer = FastConvLSTM2D(1, kernel_size=1, gates=gates)
     layer.build((None, 2, 1, 1, 1))
     w, u, b = np.array([0.5, -0.3, 0.8, 0.2]), np.array([0.4, 0.1, -0.6, 0.7]), np.array([0.0, 1.0, 0.1, -0.2])
     layer.set_weights([w.reshape(1, 1, 1, 4), u.reshape(1, 1, 1, 4), b])
 
-    def sigmoid(z: float) -> float:
-        return 1 / (1 + np.exp(-z))
+    def gate(z: float) -> float:
+        return 1 / (1 + np.exp(-z)) if gates == "sigmoid" else min(max(0.2 * z + 0.5, 0), 1)
 
     h = c = 0.0
     for x in (1.5, -0.7):
         i, f, new, o = w * x + u * h + b
-        c = sigmoid(f) * c + sigmoid(i) * np.tanh(new)
-        h = sigmoid(o) * np.tanh(c)
+        c = gate(f) * c + gate(i) * np.tanh(new)
+        h = gate(o) * np.tanh(c)
     found = layer(np.array([1.5, -0.7], np.float32).reshape(1, 2, 1, 1, 1))
     assert float(ops.squeeze(found)) == pytest.approx(h, abs=1e-6)
 
@@ -131,6 +142,7 @@ def test_fast_layer_in_bfloat16_stays_close() -> None:
         ({}, (None, 8, 8, 3), "it needs"),
         ({}, (None, None, 8, 8, 3), "it needs"),
         ({"filters": 0}, (None, 4, 8, 8, 3), "filters is 0"),
+        ({"gates": "hard"}, (None, 4, 8, 8, 3), "gates is 'hard'"),
         ({"strides": 1.5}, (None, 4, 8, 8, 3), "strides is 1.5"),
     ],
 )
@@ -170,30 +182,6 @@ def test_small_published_network_counts_its_arrays() -> None:
     assert arrays == 2 * (4 * 4 * (27 + 36 + 1) + (8 * 8 * 4 * 8 + 8) + 8 * 7 + 7) + 14 * 7 + 7
 
 
-def test_block_rows_are_figure_5() -> None:
-    rows = block_rows(shapes_only(build_published), "full_face")
-    assert [(row.name, row.output_shape) for row in rows] == [
-        ("input", (10, 60, 60, 3)),
-        ("conv_lstm2d", (58, 58, 64)),
-        ("dropout", (58, 58, 64)),
-        ("flatten", (215296,)),
-        ("dense", (256,)),
-        ("dropout_1", (256,)),
-        ("dense_1", (7,)),
-    ]
-    assert [row.kind for row in rows[:2]] == ["InputLayer", "ConvLSTM2D"]
-    assert [row.parameters for row in rows] == [0, 154_624, 0, 0, 55_116_032, 0, 1_799]
-    assert rows[1].input_shape == (10, 60, 60, 3)
-
-
-def test_block_rows_of_the_fusion_and_of_nothing() -> None:
-    model = build_compact(("left_eye", "right_eye", "mouth"), size=8, frames=2, filters=2, dense=4)
-    rows = block_rows(model, models.FUSION)
-    assert [(row.name, row.output_shape) for row in rows] == [("concatenate", (21,)), ("dense", (7,))]
-    with pytest.raises(ValueError, match="no 'eye'"):
-        block_rows(model, "eye")
-
-
 def test_errors_of_a_network_without_weights_are_raised() -> None:
     with pytest.raises(ValueError, match="unknown components"):
         shapes_only(build_published, ("chin",))
@@ -213,7 +201,6 @@ def test_a_joined_block_takes_the_channels_of_all_its_parts() -> None:
     model = build_compact(("nose", "left_eye+right_eye"), size=12, frames=3, filters=2, dense=4)
     shapes = {name: tuple(given.shape[1:]) for name, given in model.input.items()}
     assert shapes == {"nose": (3, 12, 12, 3), "left_eye_and_right_eye": (3, 12, 12, 6)}
-    assert block_rows(model, "left_eye_and_right_eye")[0].output_shape == (3, 12, 12, 6)
     with pytest.raises(ValueError, match="each once"):
         build_compact(("left_eye", "left_eye+right_eye"))
 
@@ -225,7 +212,7 @@ def test_pixels_are_scaled_inside_the_network() -> None:
     x = random_inputs(("nose",))
     same = raw({"nose": x["nose"] / 127.5 - 1})
     np.testing.assert_allclose(ops.convert_to_numpy(scaled(x)), ops.convert_to_numpy(same), atol=1e-5)
-    assert [row.name for row in block_rows(raw, "nose")][1] == "conv_lstm2d"
+    assert raw.layers[1].name == "nose_conv_lstm2d"
 
 
 @pytest.mark.parametrize(
@@ -235,6 +222,7 @@ def test_pixels_are_scaled_inside_the_network() -> None:
         (("chin",), {}, "unknown components"),
         (("nose", "nose"), {}, "each once"),
         (("nose",), {"pixels": "grey"}, "pixels is 'grey'"),
+        (("nose",), {"gates": "soft"}, "gates is 'soft'"),
         (("nose",), {"size": 2}, "smaller than its kernel"),
     ],
 )
@@ -243,9 +231,22 @@ def test_network_refuses(components: tuple[str, ...], arguments: dict, message: 
         build_compact(components, **arguments)
 
 
+@pytest.mark.parametrize(("build", "usual"), [(build_published, "hard_sigmoid"), (build_compact, "sigmoid")])
+def test_gates_of_a_network(build, usual: str) -> None:
+    """The published block has the gates of the authors' Keras, the compact one today's; both have both."""
+    nets = {name: build(("nose",), size=12, frames=3, filters=2, dense=4, gates=name) for name in GATES}
+    nets["default"] = build(("nose",), size=12, frames=3, filters=2, dense=4)
+    for net in nets.values():
+        net.set_weights(nets["default"].get_weights())
+    found = {name: ops.convert_to_numpy(net({"nose": np.full((1, 3, 12, 12, 3), 0.5)})) for name, net in nets.items()}
+    np.testing.assert_array_equal(found["default"], found[usual])
+    assert np.abs(found["sigmoid"] - found["hard_sigmoid"]).max() > 1e-6
+
+
+@pytest.mark.parametrize("gates", GATES)
 @pytest.mark.parametrize("build", [build_published, build_compact])
-def test_saved_network_gives_the_same(build, tmp_path) -> None:
-    model = build(("nose", "mouth"), size=12, frames=3, filters=2, dense=4)
+def test_saved_network_gives_the_same(build, gates: str, tmp_path) -> None:
+    model = build(("nose", "mouth"), size=12, frames=3, filters=2, dense=4, gates=gates)
     x = random_inputs(("nose", "mouth"))
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")

@@ -206,7 +206,7 @@ def test_crops_of_another_size_are_refused(tmp_path: Path) -> None:
 
 def test_the_key_holds_crops_split_and_code(store: CropStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "_train", lambda *_, **__: None)
-    monkeypatch.setattr(training, "_open_run", lambda experiment, key, folder: key)
+    monkeypatch.setattr(training, "open_run", lambda experiment, key, folder: key)
     fewer = dataclasses.replace(store, clips=store.clips.iloc[:-7])
     keys = [
         train(TINY, store, cache=tmp_path),
@@ -282,7 +282,7 @@ def test_the_validation_loss_is_that_of_keras(finished: training.Run, store: Cro
     held_out = segments[segments["split"] == "validation"]
     crops = inputs.segment_crops(store, held_out, TINY.frames)
     labels = held_out["emotion"].map(EMOTIONS.index).to_numpy()
-    model = training._compile(finished.load_model(), TINY)
+    model = training.compile_model(finished.load_model(), TINY)
     expected = model.evaluate(inputs.model_inputs(crops, TINY), labels, verbose=0, return_dict=True)
     kept = finished.history.set_index("epoch").loc[finished.timings["best_epoch"]]
     assert kept["val_loss"] == pytest.approx(expected["loss"], rel=1e-5)
@@ -324,3 +324,16 @@ def test_a_given_division_is_trained_on_and_has_a_key_of_its_own(
     wanted = other.loc[other["split"] == "test", "segment_id"]
     assert run.predictions.query("split == 'test'")["segment_id"].tolist() == wanted.tolist()
     assert train(TINY, store, usual, cache=finished.folder.parent, progress=False).key == finished.key
+
+
+@pytest.mark.parametrize(
+    ("count", "epoch_steps", "length"), [(40, None, 32), (16, None, 16), (9, None, 9), (40, 7, 112)]
+)
+def test_an_epoch_is_one_pass_or_a_number_of_steps(count: int, epoch_steps: int | None, length: int) -> None:
+    experiment = dataclasses.replace(TINY, epoch_steps=epoch_steps)
+    order, _ = training.start_epoch(training.build(experiment), count, experiment, 3)
+    assert len(order) == length  # 16 a batch
+    seen = np.bincount(order, minlength=count)
+    assert seen.max() - seen.min() <= 1  # no segment is seen again before all others were
+    again, _ = training.start_epoch(training.build(experiment), count, experiment, 3)
+    np.testing.assert_array_equal(order, again)

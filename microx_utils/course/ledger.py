@@ -45,7 +45,7 @@ def describe_inputs(made_from: Any) -> Any:
 
 def settings_key(experiment: Experiment) -> str:
     """Return the hash of an experiment's row at a profile's size and of the training code's version."""
-    return cache.content_key(experiment=asdict(experiment), code=training.CODE_VERSION)
+    return cache.content_key(experiment=experiment.settings(), code=training.CODE_VERSION)
 
 
 def system_key(name: str, experiment: Experiment) -> str:

@@ -1,11 +1,11 @@
 """Drawings of the networks (Figures 4, 5, 6), of a ConvLSTM cell and of the whole pipeline, with matplotlib alone.
 
 Every function returns a Figure of page width and writes nothing. Coordinates are inches from the lower left.
-Numbers in the drawings come from the model itself: pass `models.block_rows(model, component)`.
+Numbers in the drawings come from the model itself: pass `block_rows(model, component)`.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -32,22 +32,58 @@ from microx_utils.plots.style import (
     WIDTH,
 )
 
+if TYPE_CHECKING:
+    import keras
+
 _KINDS = {"InputLayer": "input", "ConvLSTM2D": "recurrent", "FastConvLSTM2D": "recurrent", "Dense": "dense"}
 
 
-class Layer(Protocol):
-    """What a drawing needs to know of a layer; `models.BlockRow` has it. Shapes are without the batch axis."""
+class BlockRow(NamedTuple):
+    """One layer of a block, as a diagram shows it. Shapes have no batch axis."""
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def input_shape(self) -> tuple[int, ...]: ...
-    @property
-    def output_shape(self) -> tuple[int, ...]: ...
-    @property
-    def parameters(self) -> int: ...
+    name: str
+    kind: str
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    parameters: int
+
+
+def block_rows(model: "keras.Model", component: str) -> list[BlockRow]:
+    """Return the layers of one component's block, from input to softmax, for Figures 5 and 6.
+
+    Parameters
+    ----------
+    model
+        From `build_published` or `build_compact`, with weights or from `shapes_only`.
+    component
+        One of the model's components, or "fusion" for the layers after the blocks. The input shape of the fusion's
+        first layer is that of one block's output.
+
+    Returns
+    -------
+    list of BlockRow
+        Names without the component's prefix: "input", "conv_lstm2d", "dropout", ...
+
+    Raises
+    ------
+    ValueError
+        The model has no such component.
+    """
+    from keras import tree  # here, as drawings need no network
+
+    from microx_utils.models import FUSION
+
+    rows = []
+    for layer in model.layers:
+        if layer.name != component and not layer.name.startswith(f"{component}_"):
+            continue
+        given = tree.flatten(layer.input) or [layer.output]  # an input layer has no input of its own
+        name = "input" if layer.name == component else layer.name.removeprefix(f"{component}_")
+        shapes = tuple(given[0].shape[1:]), tuple(layer.output.shape[1:])
+        rows.append(BlockRow(name, type(layer).__name__, *shapes, layer.count_params()))
+    if not rows:
+        raise ValueError(f"the model has no {component!r}; it has {[*model.input, FUSION]}")
+    return rows
 
 
 def draw_component_rows(
@@ -91,16 +127,16 @@ def draw_component_rows(
     return figure_of(ax)
 
 
-def draw_block(rows: Sequence[Layer], *, caption: str = "") -> Figure:
+def draw_block(rows: Sequence[BlockRow], *, caption: str = "") -> Figure:
     """Draw a block's layers with shapes and parameters, top to bottom (Figure 5).
 
     Parameters
     ----------
     rows
-        The layers from input to softmax: `models.block_rows(model, component)`.
+        The layers from input to softmax: `block_rows(model, component)`.
     """
     if not rows:
-        raise ValueError("no layers; wanted those of a block. Pass models.block_rows(model, component).")
+        raise ValueError("no layers; wanted those of a block. Pass block_rows(model, component).")
     step, high, left, wide = 0.56, 0.4, 0.1, 4.75
     ax = new_canvas(len(rows) * step + 0.8, "One ConvLSTM block, layer by layer", caption)
     total = sum(row.parameters for row in rows)

@@ -27,7 +27,7 @@ def clip(clip_path, openface_data):
 
 @pytest.fixture(scope="module")
 def published_rows():
-    return models.block_rows(models.shapes_only(models.build_published), "left_eye")
+    return networks.block_rows(models.shapes_only(models.build_published), "left_eye")
 
 
 def paper_crops(crops: np.ndarray) -> np.ndarray:
@@ -58,8 +58,32 @@ def test_block_shows_the_published_shapes_and_parameters(published_rows):
     assert {"154,624", "55,116,032", "1,799"} <= set(shown)
 
 
+def test_block_rows_are_figure_5() -> None:
+    rows = networks.block_rows(models.shapes_only(models.build_published), "full_face")
+    assert [(row.name, row.output_shape) for row in rows] == [
+        ("input", (10, 60, 60, 3)),
+        ("conv_lstm2d", (58, 58, 64)),
+        ("dropout", (58, 58, 64)),
+        ("flatten", (215296,)),
+        ("dense", (256,)),
+        ("dropout_1", (256,)),
+        ("dense_1", (7,)),
+    ]
+    assert [row.kind for row in rows[:2]] == ["InputLayer", "ConvLSTM2D"]
+    assert [row.parameters for row in rows] == [0, 154_624, 0, 0, 55_116_032, 0, 1_799]
+    assert rows[1].input_shape == (10, 60, 60, 3)
+
+
+def test_block_rows_of_the_fusion_and_of_nothing() -> None:
+    model = models.build_compact(("left_eye", "right_eye", "mouth"), size=8, frames=2, filters=2, dense=4)
+    rows = networks.block_rows(model, models.FUSION)
+    assert [(row.name, row.output_shape) for row in rows] == [("concatenate", (21,)), ("dense", (7,))]
+    with pytest.raises(ValueError, match="no 'eye'"):
+        networks.block_rows(model, "eye")
+
+
 def test_block_draws_any_block():
-    rows = models.block_rows(models.build_compact(["mouth"], size=8, filters=2, dense=4), "mouth")
+    rows = networks.block_rows(models.build_compact(["mouth"], size=8, filters=2, dense=4), "mouth")
     figure = drawn(networks.draw_block(rows))
     check_text(figure)
     assert "FastConvLSTM2D" in texts(figure)
