@@ -111,13 +111,13 @@ def mask_slider(recordings: pd.DataFrame, segments: pd.DataFrame, answers: pd.Da
             shown[f"{condition}_answer"] = (
                 f"{words.capitalize()}: this frame is in no segment, so the network is not asked about it."
                 if now.isna().any()
-                else bars(now, EMOTION_COLOURS, label=f"The network's answer {words}")
+                else bars(now, EMOTION_COLOURS, label=f"Answer {words}")
             )
             over_time[words] = shares[:, EMOTIONS.index(label)]
         length = min(map(len, over_time.values()))
         table = pd.DataFrame({words: shares[:length] for words, shares in over_time.items()})
         table.index = np.arange(length) / FPS
-        title = f"Probability of the label, {label}, over the seconds of the take"
+        title = f"Probability of the label, {label}, by seconds"
         shown["course"] = lines(table, COLOURS, label=title, top=1.0, at=frame / FPS)
         return shown
 
