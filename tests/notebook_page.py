@@ -50,7 +50,14 @@ class NotebookPage:
                 const panel = window.jupyterapp.shell.currentWidget;
                 await panel.context.ready;
                 await panel.sessionContext.ready;
-                await panel.sessionContext.session.kernel.info;
+                const kernel = panel.sessionContext.session.kernel;
+                await kernel.info;
+                window.unanswered = new Set();
+                kernel.anyMessage.connect((_, { msg, direction }) => {
+                    if (direction === "send" && msg.channel === "shell") unanswered.add(msg.header.msg_id);
+                    if (msg.header.msg_type === "status" && msg.content.execution_state === "idle")
+                        unanswered.delete(msg.parent_header.msg_id);
+                });
             }"""
         )
 
@@ -82,15 +89,17 @@ class NotebookPage:
         return self.page.evaluate("() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells")
 
     def settle(self) -> None:
-        """Wait until the kernel has answered whatever the page has sent, and the page has drawn the answers.
+        """Wait until the kernel has dealt with whatever the page has sent, and the page has drawn the answers.
 
-        Three times, because a control sends what it held back only when the kernel has dealt with its first message.
+        A question to the kernel would not do: JupyterLab has a thread of its own in the kernel for widgets. Three
+        times, because a control sends what it held back only when the kernel has dealt with its first message.
         """
         self.page.evaluate(
             """async () => {
                 const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
                 for (let time = 0; time < 3; time++) {
                     await kernel.requestKernelInfo();
+                    while (window.unanswered.size) await new Promise((done) => setTimeout(done, 20));
                     await new Promise((done) => setTimeout(done, 60));
                     await new Promise((done) => requestAnimationFrame(done));
                 }
