@@ -152,6 +152,6 @@ def matrix_html(cells: dict[str, Any]) -> Html:
     return Html(
         f'<table style="border-collapse:separate;border-spacing:2px;font-size:12px">'
         f'<caption style="caption-side:top;text-align:left">{html.escape(cells["title"])}</caption>'
-        f'<tr><th style="{plain};white-space:pre;text-align:right">{html.escape(cells["corner"])}</th>{head}</tr>'
-        f"{''.join(lines)}</table>"
+        f'<tr><th style="{plain};white-space:pre;line-height:1.4;text-align:right">{html.escape(cells["corner"])}</th>'
+        f"{head}</tr>{''.join(lines)}</table>"
     )
