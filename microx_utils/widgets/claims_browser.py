@@ -10,7 +10,7 @@ import pandas as pd
 from microx_utils.course import paper
 from microx_utils.course.gallery import STANDINGS, both_values, cell_text, ledger_rows, standing, verdict_text
 from microx_utils.course.ledger_plots import COLOURS
-from microx_utils.widgets.live import Html, Live, choice
+from microx_utils.widgets.live import Linked, Live, choice
 
 ALL = "all"
 NUMBERED = re.compile(r"(Figure|Table)s? (\d+(?:(?:, | and | to )\d+)*)")
@@ -73,10 +73,10 @@ def cell_link(row: dict[str, Any]) -> str:
         return "–"
     target = html.escape(f"{row['notebook']}.ipynb" + (f"#cell-id={row['cell']}" if row["cell"] else ""))
     name = html.escape(" ".join(filter(None, [row["notebook"][:2], row["cell"]])))
-    return f'<a href="{target}" target="_blank" rel="noopener" style="{_LINK}">{name}</a>'
+    return f'<a href="{target}" style="{_LINK}">{name}</a>'
 
 
-def claims_html(table: pd.DataFrame, total: int) -> Html:
+def claims_html(table: pd.DataFrame, total: int) -> Linked:
     """Return some rows of a ledger as a table that scrolls, after a line that says how many of `total` they are."""
     marks = standing(table)
     lines = []
@@ -91,13 +91,13 @@ def claims_html(table: pd.DataFrame, total: int) -> Html:
             html.escape(said),
             html.escape(ours),
             html.escape(", ".join(filter(None, qualifiers)) or "–"),
-            f'<div style="border-left:6px solid {colour};padding-left:6px">{html.escape(verdict)}</div>',
+            f'<div style="border-left:6px solid {colour};padding-left:6px;min-width:13em">{html.escape(verdict)}</div>',
             cell_link(row),
         ]
         lines.append("<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>")
     heads = ("claim", "paper", "ours (95 % interval)", "n, split, chance, data", "verdict", "cell")
     head = "".join(f'<th scope="col" style="{_CELL};position:sticky;top:0">{html.escape(text)}</th>' for text in heads)
-    return Html(
+    return Linked(
         f'<p role="status">{len(table)} of {total} claims</p><div role="region" aria-label="Claims" tabindex="0" '
         f'style="max-height:28em;overflow:auto"><table style="border-collapse:collapse;font-size:12px;line-height:1.4">'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
@@ -105,7 +105,7 @@ def claims_html(table: pd.DataFrame, total: int) -> Html:
 
 
 _LINK = "text-decoration:underline;color:var(--jp-content-link-color, #0b57d0);white-space:nowrap"
-_CELL = "text-align:left;vertical-align:top;padding:4px 8px;white-space:normal;min-width:5em"
+_CELL = "text-align:left;vertical-align:top;padding:4px 8px;white-space:normal;min-width:3em"
 
 
 def claims_browser(table: pd.DataFrame) -> Live:
@@ -128,7 +128,7 @@ def claims_browser(table: pd.DataFrame) -> Live:
         ),
     }
 
-    def draw(**filters: str) -> dict[str, Html]:
+    def draw(**filters: str) -> dict[str, Linked]:
         return {"claims": claims_html(filter_claims(table, **filters), len(table))}
 
     return Live(draw, controls, title="Claims browser", arrange=arrange)

@@ -38,6 +38,24 @@ class Html(str):
     """HTML made by this package, in which everything that comes from data is escaped. Plain strings are text."""
 
 
+class Linked(Html):
+    """HTML with links to notebooks, such as "06_evaluation.ipynb#cell-id=cell-62", which JupyterLab opens itself.
+
+    It goes to the cell if the notebook is open already; otherwise it opens the notebook at its top.
+    """
+
+
+class LinkedView(ipywidgets.Output):
+    """Shows HTML as a cell's output: JupyterLab follows the links in those, and not the links in an HTML widget."""
+
+    value = traitlets.Unicode()
+
+    @traitlets.observe("value")
+    def _shown(self, change: Any) -> None:
+        data = {"text/html": change["new"]}
+        self.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
+
+
 Content = Seen | Html | pd.DataFrame | str
 
 
@@ -121,7 +139,7 @@ def view_of(content: Content) -> Any:
     if isinstance(content, Seen):
         png, width = encode(content)
         return Picture(png=png, alt=content.alt, width=width)
-    return ipywidgets.HTML(to_html(content))
+    return (LinkedView if isinstance(content, Linked) else ipywidgets.HTML)(value=to_html(content))
 
 
 def encode(seen: Seen) -> tuple[bytes, int]:

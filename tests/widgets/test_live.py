@@ -9,6 +9,7 @@ import pytest
 from microx_utils.course.notebook_html import WIDGET_TYPE
 from microx_utils.widgets.live import (
     Html,
+    Linked,
     Live,
     Picture,
     Seen,
@@ -171,3 +172,12 @@ def test_lines_mark_a_place_and_say_its_numbers() -> None:
 def test_lines_below_zero() -> None:
     drawn = lines(pd.DataFrame({"c": [-0.5, 0.0, 0.5]}), {"c": "#0077bb"}, label="Memory", bottom=-0.5, top=0.5, at=0)
     assert "M40.0 110.0L240.0 60.0L440.0 10.0" in drawn and "c -0.5" in drawn and ">-0.5</text>" in drawn
+
+
+def test_html_with_links_is_shown_as_a_cells_output() -> None:
+    """JupyterLab follows the links of an output, and not those of an HTML widget."""
+    live = Live(lambda n: {"links": Linked(f'<a href="0{n}.ipynb">{n}</a>')}, {"n": slider("n", 1, 9)}, title="Links")
+    live.controls["n"].value = 7
+    (output,) = live.views["links"].outputs
+    assert output["data"] == {"text/html": '<a href="07.ipynb">7</a>'}
+    assert '<a href="01.ipynb">1</a>' in live._repr_mimebundle_()["text/html"]
