@@ -12,7 +12,7 @@ from microx_utils import training
 from microx_utils.course import paper, records
 from microx_utils.course.claims import CLAIMS_FILE, Claim, claim_row, load_claims
 from microx_utils.course.outline import Course, duration
-from microx_utils.experiments import Experiment, get_profile, parse_experiment, read_experiments
+from microx_utils.experiments import LATER, Experiment, get_profile, parse_experiment, read_experiments
 from microx_utils.rivals import systems
 from microx_utils.rivals.systems import Baseline
 from microx_utils.support import cache, paths
@@ -70,10 +70,17 @@ def runs_of(inputs: Any) -> list[dict[str, Any]]:
 
 
 def origin_key(notebook: str, *, profile: str, data: str, seed: int, inputs: Any) -> str:
-    """Return the hash of all that a notebook's row comes from: its code, the profile, data set, seed and inputs."""
+    """Return the hash of all that a notebook's row comes from: its code, the profile, data set, seed and inputs.
+
+    Cells with the tag "widget" don't count: they show a widget, and record nothing.
+    """
     cells = json.loads((paths.NOTEBOOKS / f"{notebook}.ipynb").read_text(encoding="utf-8"))["cells"]
-    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]  # a text or a list of lines
-    return cache.content_key(code=code, profile=asdict(get_profile(profile)), data=data, seed=seed, inputs=inputs)
+    counted = [
+        cell for cell in cells if cell["cell_type"] == "code" and "widget" not in cell["metadata"].get("tags", [])
+    ]
+    code = ["".join(cell["source"]) for cell in counted]  # a text or a list of lines
+    settings = {name: value for name, value in asdict(get_profile(profile)).items() if LATER.get(name, ...) != value}
+    return cache.content_key(code=code, profile=settings, data=data, seed=seed, inputs=inputs)
 
 
 def why_stale(row: Mapping[str, Any]) -> str:
