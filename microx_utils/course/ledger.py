@@ -76,7 +76,9 @@ def origin_key(notebook: str, *, profile: str, data: str, seed: int, inputs: Any
     """
     cells = json.loads((paths.NOTEBOOKS / f"{notebook}.ipynb").read_text(encoding="utf-8"))["cells"]
     counted = [
-        cell for cell in cells if cell["cell_type"] == "code" and "widget" not in cell["metadata"].get("tags", [])
+        cell
+        for cell in cells
+        if cell["cell_type"] == "code" and "widget" not in cell.get("metadata", {}).get("tags", [])
     ]
     code = ["".join(cell["source"]) for cell in counted]  # a text or a list of lines
     settings = {name: value for name, value in asdict(get_profile(profile)).items() if LATER.get(name, ...) != value}
