@@ -234,6 +234,13 @@ def test_every_recorded_claim_is_declared(entry: Notebook, notebook: nbformat.No
     assert not (missing if complete else unwritten(notebook, missing)), "declared in course.toml, and not recorded"
 
 
+def test_widget_cells_record_nothing(notebook: nbformat.NotebookNode) -> None:
+    """Their code isn't part of what figures and claims are said to come from."""
+    for cell in notebook.cells:
+        if "widget" in tags(cell):
+            assert not re.search(r"lesson\.(show|record_claim)\(", cell.source), cell.id
+
+
 def test_an_id_counts_only_where_the_code_can_make_it() -> None:
     code = 'for metric in ("recall", "uar"):\n    lesson.record_claim(f"table_1_{metric}", 1)\nname = "figure_09"'
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code), nbformat.v4.new_markdown_cell("gone")])
