@@ -250,13 +250,13 @@ def _arranged(controls: Mapping[str, Any], views: Mapping[str, Any], presets: li
     groups["Person, light, mask"] = ipywidgets.VBox([controls[name] for name in ("person", "light", "mask")])
     groups["Head and gaze"] = ipywidgets.VBox([controls[name] for name in ANGLES])
     accordion = ipywidgets.Accordion(list(groups.values()), titles=tuple(groups), selected_index=3)
-    accordion.layout = ipywidgets.Layout(flex="1 1 20em", min_width="17em", width="auto")
+    accordion.layout = ipywidgets.Layout(flex="9 1 24em", min_width="17em", width="auto")
     seen = ipywidgets.HBox(
         [
             ipywidgets.VBox([views["face"], views["units"]]),
             ipywidgets.VBox([views[name] for name in ("answer", "crops", "note") if name in views]),
         ],
-        layout=ipywidgets.Layout(flex_flow="row wrap", grid_gap="4px 12px", flex="0 1 26em", width="auto"),
+        layout=ipywidgets.Layout(flex_flow="row wrap", grid_gap="4px 12px", flex="1 1 19em", width="auto"),
     )
     above = ipywidgets.HBox([*presets, together], layout=wrapped)
     return ipywidgets.VBox([above, ipywidgets.HBox([seen, accordion], layout=wrapped)])
