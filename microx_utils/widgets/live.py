@@ -129,7 +129,7 @@ class Heading(anywidget.AnyWidget):
     .microx-widget { gap: 4px; padding: 4px; }
     .microx-widget .widget-html-content { line-height: 1.45; }
     .microx-widget .jupyter-widgets.widget-hslider { width: auto; }
-    .microx-widget .widget-hslider .slider-container { min-width: 140px; }
+    .microx-widget .widget-hslider .slider-container { min-width: 4em; }
     """
     title = traitlets.Unicode().tag(sync=True)
 
