@@ -238,7 +238,7 @@ def convlstm_stepper(
 
     def arrange(controls: Mapping[str, Any], views: Mapping[str, Any]) -> Any:
         played = player(controls["frame"], milliseconds=400)
-        column = ipywidgets.VBox([*({**controls, "frame": played}.values()), views["chart"]], layout={"width": "21em"})
+        column = ipywidgets.VBox([*({**controls, "frame": played}.values()), views["chart"]], layout={"width": "312px"})
         beside = ipywidgets.VBox([views["picture"], views["numbers"]], layout={"flex": "1 1 30em", "min_width": "0"})
         return ipywidgets.HBox([column, beside], layout=ipywidgets.Layout(flex_flow="row wrap", grid_gap="12px"))
 
