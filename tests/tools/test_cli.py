@@ -113,9 +113,9 @@ def test_reference_gallery_wants_the_readme_s_markers(checkout: Path, capsys: py
 
 
 def test_doctor_exit_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(doctor, "examine", lambda: [doctor.Check("a", doctor.OK, "here")])
+    monkeypatch.setattr(doctor, "examine", lambda **options: [doctor.Check("a", doctor.OK, "here")])
     assert cli.main(["doctor"]) == 0
-    monkeypatch.setattr(doctor, "examine", lambda: [doctor.Check("a", doctor.MISSING, "gone", "Fetch it.")])
+    monkeypatch.setattr(doctor, "examine", lambda **options: [doctor.Check("a", doctor.MISSING, "gone", "Fetch it.")])
     assert cli.main(["doctor"]) == 1
     assert "Fetch it." in capsys.readouterr().out
 
