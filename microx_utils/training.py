@@ -110,9 +110,8 @@ def train(
     segments = split_table(experiment, store) if segments is None else segments
     splits = segments["split"].value_counts()
     if len(splits) < 3:
-        raise DataError(
-            f"crop store {store.key}", f"its segments split into {splits.to_dict()} only", "Use more clips."
-        )
+        problem = f"its segments split into {splits.to_dict()} only"
+        raise DataError(f"crop store {store.key}", problem, "Use more clips.")
 
     key = run_key(experiment, store, segments)
     folder = Path(cache or paths.PROCESSED / "runs") / f"{experiment.name}-{key}"
@@ -127,10 +126,8 @@ def run_key(experiment: Experiment, store: CropStore, segments: pd.DataFrame, **
     """Return the hash of everything that decides a run's results; `more` is what other trainers add to it."""
     rows = segments[["segment_id", "emotion", "split", "first", "frames"]].to_csv(index=False)
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    settings = experiment.settings()
-    return caching.content_key(
-        experiment=settings, store=store.key, rows=rows, code=CODE_VERSION, backend=backend, **more
-    )
+    made_from = {"experiment": experiment.settings(), "store": store.key, "rows": rows}
+    return caching.content_key(**made_from, code=CODE_VERSION, backend=backend, **more)
 
 
 def one_at_a_time(runs: Path) -> AbstractContextManager[None]:
@@ -142,6 +139,18 @@ def open_run(experiment: Experiment, key: str, folder: Path) -> Run:
     history = pd.read_csv(folder / "history.csv")
     predictions = pd.read_parquet(folder / "predictions.parquet")
     return Run(experiment, key, folder, history, predictions, json.loads((folder / "timings.json").read_text()))
+
+
+def save_run(
+    folder: Path, experiment: Experiment, history: list[dict[str, float]], tables: list[pd.DataFrame], facts: dict
+) -> None:
+    """Write what `open_run` reads; `facts` are the timings but for those of the epochs, which the history has."""
+    seconds = [row["seconds"] for row in history]
+    timings = {"seconds_per_epoch": float(np.median(seconds)), "seconds_training": float(sum(seconds))} | facts
+    pd.DataFrame(history).to_csv(folder / "history.csv", index=False)
+    pd.concat(tables, ignore_index=True).to_parquet(folder / "predictions.parquet", index=False)
+    (folder / "experiment.json").write_text(json.dumps(asdict(experiment), indent=2))
+    (folder / "timings.json").write_text(json.dumps(timings, indent=2))
 
 
 def _train(
@@ -198,8 +207,6 @@ def _train(
     seconds = time.perf_counter() - started
     size = PREDICT_BATCH[experiment.model]
     timings = {
-        "seconds_per_epoch": float(np.median([row["seconds"] for row in history])),
-        "seconds_training": float(sum(row["seconds"] for row in history)),
         "milliseconds_per_segment": 1000 * seconds / (-(-len(test) // size) * size),  # the last batch is filled up
         "segments": {split: int(n) for split, n in segments["split"].value_counts().items()},
         "parameters": model.count_params(),
@@ -209,10 +216,7 @@ def _train(
     }
     with caching.atomic_folder(folder) as made:
         model.save(made / "model.keras", include_optimizer=False)
-        pd.DataFrame(history).to_csv(made / "history.csv", index=False)
-        pd.concat(tables, ignore_index=True).to_parquet(made / "predictions.parquet", index=False)
-        (made / "experiment.json").write_text(json.dumps(asdict(experiment), indent=2))
-        (made / "timings.json").write_text(json.dumps(timings, indent=2))
+        save_run(made, experiment, history, tables, timings)
     shutil.rmtree(checkpoint.folder)
 
 

@@ -1,10 +1,8 @@
 """Train an experiment on a GPU with JAX: crops on the device, an epoch as one compiled program, results as a `Run`."""
 
-import json
 import os
 import platform
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -201,8 +199,6 @@ def _train(
     tables.append(training.predictions_table(parts["test"], trainer.predict(parts["test"], kept)))
     seconds = time.perf_counter() - started
     timings = {
-        "seconds_per_epoch": float(np.median([row["seconds"] for row in history])),
-        "seconds_training": float(sum(row["seconds"] for row in history)),
         "milliseconds_per_segment": 1000 * seconds / len(parts["test"]),
         "segments": {split: len(rows) for split, rows in parts.items()},
         "parameters": trainer.model.count_params(),
@@ -215,7 +211,4 @@ def _train(
             for variable, value in zip(trainer.model.trainable_variables, kept, strict=True):
                 variable.assign(value)
             trainer.model.save(made / "model.keras", include_optimizer=False)
-        pd.DataFrame(history).to_csv(made / "history.csv", index=False)
-        pd.concat(tables, ignore_index=True).to_parquet(made / "predictions.parquet", index=False)
-        (made / "experiment.json").write_text(json.dumps(asdict(experiment), indent=2))
-        (made / "timings.json").write_text(json.dumps(timings, indent=2))
+        training.save_run(made, experiment, history, tables, timings)
