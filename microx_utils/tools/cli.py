@@ -8,12 +8,12 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from microx_utils.support import paths
 from microx_utils.support.errors import DataError
+from microx_utils.tools.arguments import RUN, Data, actors, add_command, checked, count, seed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -237,136 +237,61 @@ def doctor_command(arguments: argparse.Namespace) -> int:
     return 0 if doctor.healthy(checks) else 1
 
 
-def _checked(convert: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Return a type for argparse that reports what a ValueError says; argparse alone would drop it."""
-
-    def checked(text: str) -> Any:
-        try:
-            return convert(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
-
-    return checked
-
-
-def _seed(text: str, least: int = 0) -> int:
-    if not text.isdecimal() or int(text) < least:
-        raise ValueError(f"{text!r} is not a whole number of at least {least}")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    return _seed(text, least=1)
-
-
-def _profile(text: str) -> str:
-    from microx_utils.experiments import get_profile
-
-    return get_profile(text).name
-
-
-def _tracker(text: str) -> str:
-    from microx_utils.landmarks import chosen_tracker
-
-    return chosen_tracker(text)
-
-
-def _actors(text: str) -> tuple[int, ...]:
-    from microx_utils.tools.fetch import parse_actors
-
-    return parse_actors(text)
-
-
-class _Data(argparse.Action):
-    """Joins repeated --data options into the one text that `corpora.data_sources` reads."""
-
-    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
-        namespace._data = [*getattr(namespace, "_data", []), values]
-        namespace.data = ",".join(namespace._data)
-
-
-_DATA = '"sample" (default), a folder with BAUM-1 and BAUM-2, or a corpus as NAME or NAME=FOLDER; may be repeated'
-_TRACKERS = "program that finds the landmarks: mesh, openface or dlib (default: MICROX_LANDMARKS, or else mesh)"
-_OPTIONS: dict[str, dict[str, Any]] = {
-    "--profile": {
-        "type": _checked(_profile),
-        "default": "class",
-        "metavar": "NAME",
-        "help": "size of the run: smoke, class (default) or paper",
-    },
-    "--data": {"action": _Data, "default": "sample", "metavar": "WHICH", "help": _DATA},
-    "--landmarks": {"type": _checked(_tracker), "metavar": "TRACKER", "help": _TRACKERS},
-    "--jobs": {"type": _checked(_count), "metavar": "N", "help": "number of processes (default: one per core)"},
-    "--scheduler": {"metavar": "ADDRESS", "help": "Dask cluster, such as tcp://host:8786 (default: this machine)"},
-}
-"""Options that several commands share."""
-_RUN = ("--profile", "--data", "--landmarks")
-
-
-def _add(
-    group: Any, name: str, function: Callable[[argparse.Namespace], int], text: str, *options: str
-) -> argparse.ArgumentParser:
-    """Add a command to a group of commands, with options of `_OPTIONS`."""
-    command = group.add_parser(name, help=text, description=function.__doc__)
-    command.set_defaults(function=function)
-    for option in options:
-        command.add_argument(option, **_OPTIONS[option])
-    return command
-
-
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
     parser = argparse.ArgumentParser(prog="microx", description="MicroX emotion recognition as a course.")
     parser.add_argument("--version", action="version", version=f"microx {importlib.metadata.version('microx-utils')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    run = _add(commands, "figures", figures_command, "run the notebooks and write figures/", *_RUN)
+    run = add_command(commands, "figures", figures_command, "run the notebooks and write figures/", *RUN)
     run.add_argument("--only", metavar="03,06", help="only these notebooks, by number or topic")
-    run.add_argument("--seed", type=_checked(_seed), default=0, help="seed of all randomness (default: 0)")
-    run.add_argument("--jobs", type=_checked(_count), help="notebooks at a time (default: 2, or 1 on one core)")
+    run.add_argument("--seed", type=checked(seed), default=0, help="seed of all randomness (default: 0)")
+    run.add_argument("--jobs", type=checked(count), help="notebooks at a time (default: 2, or 1 on one core)")
 
-    lab = _add(commands, "lab", lab_command, "open the course in JupyterLab", "--landmarks")
+    lab = add_command(commands, "lab", lab_command, "open the course in JupyterLab", "--landmarks")
     text = "after --: options of JupyterLab, such as --no-browser"
     lab.add_argument("options", nargs="*", metavar="OPTION", help=text)
 
     text = "landmarks and crops of a whole data set"
-    _add(commands, "preprocess", preprocess_command, text, *_RUN, "--jobs", "--scheduler")
+    add_command(commands, "preprocess", preprocess_command, text, *RUN, "--jobs", "--scheduler")
 
-    train = _add(commands, "train", train_command, "train rows of experiments.toml", *_RUN, "--scheduler")
+    train = add_command(commands, "train", train_command, "train rows of experiments.toml", *RUN, "--scheduler")
     train.add_argument("rows", nargs="+", metavar="ROW", help="such as table1_microx")
-    train.add_argument("--seed", type=_checked(_seed), default=0, help="the first seed (default: 0)")
+    train.add_argument("--seed", type=checked(seed), default=0, help="the first seed (default: 0)")
     text = "number of seeds, each with other folds of people (default: 1)"
-    train.add_argument("--seeds", type=_checked(_count), default=1, help=text)
+    train.add_argument("--seeds", type=checked(count), default=1, help=text)
 
-    _add(commands, "gallery", gallery_command, "rebuild the generated pages", *_RUN)
+    add_command(commands, "gallery", gallery_command, "rebuild the generated pages", *RUN)
 
-    exercises = _add(commands, "exercises", exercises_command, "make exercises/, the notebooks without their answers")
+    exercises = add_command(
+        commands, "exercises", exercises_command, "make exercises/, the notebooks without their answers"
+    )
     exercises.add_argument("--overwrite", action="store_true", help="replace notebooks that have been run, too")
 
     data = commands.add_parser("data", help="make, fetch or list data").add_subparsers(required=True, metavar="ACTION")
-    render = _add(data, "render", render_command, "render the sample's clips", "--jobs")
+    render = add_command(data, "render", render_command, "render the sample's clips", "--jobs")
     text = "target folder (default: data/sample)"
     render.add_argument("folder", nargs="?", type=Path, default=paths.SAMPLE, metavar="FOLDER", help=text)
-    fetch = _add(data, "fetch", fetch_command, "download a corpus that is open to everybody")
+    fetch = add_command(data, "fetch", fetch_command, "download a corpus that is open to everybody")
     fetch.add_argument("corpus", type=str.lower, choices=["ravdess"], help="which corpus")
     text = "which actors (default: all 24)"
-    fetch.add_argument("--actors", type=_checked(_actors), default="1-24", metavar="1-4,7", help=text)
+    fetch.add_argument("--actors", type=checked(actors), default="1-24", metavar="1-4,7", help=text)
     fetch.add_argument("--to", type=Path, metavar="FOLDER", help="target folder (default: data/raw/RAVDESS)")
     fetch.add_argument("--keep-archives", action="store_true", help="keep the zip files after unpacking")
-    listing = _add(data, "list", list_command, "list every corpus, and which are on this machine")
+    listing = add_command(data, "list", list_command, "list every corpus, and which are on this machine")
     text = "more places to search, as for `microx figures`; may be repeated"
-    listing.add_argument("--data", action=_Data, metavar="WHICH", help=text)
+    listing.add_argument("--data", action=Data, metavar="WHICH", help=text)
 
     points = commands.add_parser("landmarks", help="find or import landmarks")
     actions = points.add_subparsers(required=True, metavar="ACTION")
     text = "use OpenFace CSVs made elsewhere"
-    taking = _add(actions, "import", landmarks_import_command, text, "--data", "--jobs")
+    taking = add_command(actions, "import", landmarks_import_command, text, "--data", "--jobs")
     text = "holds the CSVs, one per clip, in subfolders too"
     taking.add_argument("folder", type=Path, metavar="FOLDER", help=text)
     text = "find the landmarks of a whole data set"
-    _add(actions, "run", landmarks_run_command, text, "--data", "--landmarks", "--jobs")
+    add_command(actions, "run", landmarks_run_command, text, "--data", "--landmarks", "--jobs")
 
-    examined = _add(commands, "doctor", doctor_command, "what this machine has and lacks")
+    examined = add_command(commands, "doctor", doctor_command, "what this machine has and lacks")
     examined.add_argument("--deep", action="store_true", help="read all kept results, and compare their checksums")
     return parser
 
