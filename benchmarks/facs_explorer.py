@@ -23,7 +23,7 @@ from microx_utils.support.parallel import share_processors
 from microx_utils.trackers.mesh import MeshTracker
 from microx_utils.training import build
 from microx_utils.widgets.facs_explorer import ANGLES, LIGHTS, PEOPLE, draw_face, values_for
-from microx_utils.widgets.live import Seen, bars, encode
+from microx_utils.widgets.shown import Seen, bars, encode
 
 
 def main() -> None:

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from microx_utils.widgets.live import Content, Live, Seen
+from microx_utils.widgets.live import Live
+from microx_utils.widgets.shown import Content, Seen
 
 
 def pixels(content: Content) -> np.ndarray:

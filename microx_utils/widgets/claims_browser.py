@@ -10,7 +10,8 @@ import pandas as pd
 from microx_utils.course import paper
 from microx_utils.course.gallery import STANDINGS, both_values, cell_text, ledger_rows, standing, verdict_text
 from microx_utils.course.ledger_plots import COLOURS
-from microx_utils.widgets.live import Linked, Live, choice
+from microx_utils.widgets.live import Live, choice
+from microx_utils.widgets.shown import Linked
 
 ALL = "all"
 NUMBERED = re.compile(r"(Figure|Table)s? (\d+(?:(?:, | and | to )\d+)*)")

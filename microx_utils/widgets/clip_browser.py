@@ -24,7 +24,8 @@ from microx_utils.widgets.films import (
     stack,
     tick,
 )
-from microx_utils.widgets.live import Content, Live, Seen, button, player, side_by_side, slider
+from microx_utils.widgets.live import Live, button, player, side_by_side, slider
+from microx_utils.widgets.shown import Content, Seen
 
 
 def clip_browser(

@@ -16,8 +16,9 @@ from microx_utils.plots.style import HELD_OUT_COLOUR, MUTED, caption_data
 from microx_utils.rivals.combinations import fuse
 from microx_utils.training import Run
 from microx_utils.widgets.films import tick
-from microx_utils.widgets.live import Html, Live
+from microx_utils.widgets.live import Live
 from microx_utils.widgets.matrix import matrix_cells, matrix_html
+from microx_utils.widgets.shown import Html
 
 FUSED = "ticked: a network for each, their answers fused without training"
 TRAINED = "ticked: one network trained on them together"

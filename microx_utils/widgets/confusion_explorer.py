@@ -15,8 +15,9 @@ from microx_utils.labels import EMOTIONS, PROBABILITIES
 from microx_utils.plots.style import EMOTION_COLOURS, caption_data
 from microx_utils.training import Run
 from microx_utils.widgets.films import load_film
-from microx_utils.widgets.live import Html, Live, Seen, bars, choice, player, slider, still_of
+from microx_utils.widgets.live import Live, choice, player, slider, still_of
 from microx_utils.widgets.matrix import Matrix, matrix_cells, matrix_html
+from microx_utils.widgets.shown import Html, Seen, bars
 
 ALL, OTHER = "all seven", "other"
 LABELS, CHOICES = "label and answer", "first and second choice"

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from microx_utils.plots.charts import PALETTE
 from microx_utils.plots.style import INK, MUTED
-from microx_utils.widgets.live import Html, Live, Seen, choice, lines, player, slider
+from microx_utils.widgets.live import Live, choice, player, slider
+from microx_utils.widgets.shown import Html, Seen, lines
 
 MAPS = {
     "i": "input gate i",

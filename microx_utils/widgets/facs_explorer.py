@@ -19,7 +19,8 @@ from microx_utils.labels import EMOTIONS
 from microx_utils.plots.style import EMOTION_COLOURS
 from microx_utils.trackers.mesh import MeshTracker
 from microx_utils.training import Run
-from microx_utils.widgets.live import Content, Html, Live, Seen, bars, button, choice, slider
+from microx_utils.widgets.live import Live, button, choice, slider
+from microx_utils.widgets.shown import Content, Html, Seen, bars
 
 GROUPS = {
     "Brows": (1, 2, 4),

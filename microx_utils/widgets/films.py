@@ -20,7 +20,8 @@ from microx_utils.labels import EMOTIONS
 from microx_utils.landmarks import clip_landmarks, landmark_array, success_array
 from microx_utils.plots.style import COMPONENT_COLOURS, INK
 from microx_utils.video import iter_frames
-from microx_utils.widgets.live import Html, choice
+from microx_utils.widgets.live import choice
+from microx_utils.widgets.shown import Html
 
 TALLEST = 480  # px; frames are kept no larger, or a few seconds of film would fill hundreds of megabytes
 WIDTH, HEIGHT = 600, 400  # px: the largest picture of a frame, which fits beside the controls and on a narrow page

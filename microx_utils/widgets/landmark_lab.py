@@ -31,7 +31,8 @@ from microx_utils.widgets.films import (
     tick,
     track_of,
 )
-from microx_utils.widgets.live import Content, Html, Live, Seen, choice, lines, player, side_by_side, slider
+from microx_utils.widgets.live import Live, choice, player, side_by_side, slider
+from microx_utils.widgets.shown import Content, Html, Seen, lines
 
 COLOURS = {"mesh": PALETTE[0], "dlib": PALETTE[1], "openface": PALETTE[3], "truth": INK, "threshold": MUTED}
 PARTS: dict[str, Sequence[int]] = {

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from microx_utils.labels import EMOTIONS, PROBABILITIES
 from microx_utils.plots.style import EMOTION_COLOURS, INK, TRAIN_COLOUR
 from microx_utils.video import FPS, read_frames
-from microx_utils.widgets.live import Content, Live, Seen, bars, choice, lines, player, slider
+from microx_utils.widgets.live import Live, choice, player, slider
+from microx_utils.widgets.shown import Content, Seen, bars, lines
 
 CONDITIONS = {"plain": "without a mask", "mask": "with a mask"}
 COLOURS = {"without a mask": TRAIN_COLOUR, "with a mask": INK}

@@ -11,7 +11,7 @@ import traitlets
 from matplotlib.colors import to_hex
 
 from microx_utils.plots.style import RULE, ink_on
-from microx_utils.widgets.live import Html
+from microx_utils.widgets.shown import Html
 
 
 class Matrix(anywidget.AnyWidget):

@@ -23,7 +23,8 @@ import anywidget
 import traitlets
 
 from microx_utils.support.errors import DataError
-from microx_utils.widgets.live import Html, Live
+from microx_utils.widgets.live import Live
+from microx_utils.widgets.shown import Html
 
 QUESTIONS = Path(__file__).with_name("questions")
 

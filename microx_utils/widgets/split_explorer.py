@@ -16,7 +16,8 @@ from microx_utils.plots.style import INK, SPLIT_COLOURS, caption_data
 from microx_utils.rivals.nearest_neighbour import nearest_neighbour_predictions, nearest_rows
 from microx_utils.segments import SPLIT_NAMES, SPLIT_RULES, split_segments
 from microx_utils.widgets.films import WIDTH, facts_table, rgb
-from microx_utils.widgets.live import Content, Html, Live, Seen, bars, choice, slider
+from microx_utils.widgets.live import Live, choice, slider
+from microx_utils.widgets.shown import Content, Html, Seen, bars
 
 _SIDE = 168  # px of each of the two pictures
 _LARGEST, _SMALLEST = 12, 3  # px from one box to the next

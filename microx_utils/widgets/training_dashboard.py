@@ -26,7 +26,8 @@ from microx_utils.experiments import Experiment
 from microx_utils.labels import CHANCE, EMOTIONS, PROBABILITIES
 from microx_utils.plots.charts import PALETTE
 from microx_utils.plots.style import MUTED, caption_data, write_head, write_percent
-from microx_utils.widgets.live import Html, Live, Seen, button, choice, problem_html, side_by_side
+from microx_utils.widgets.live import Live, button, choice, problem_html, side_by_side
+from microx_utils.widgets.shown import Html, Seen
 
 BINS = np.linspace(0, 1, 21)
 """Edges of the histograms of gate values. In the first and the last bin, below 0.05 and above 0.95, a gate is called

@@ -11,7 +11,8 @@ pytestmark = pytest.mark.browser
 
 SHADES = """
 import numpy as np
-from microx_utils.widgets.live import Live, Seen, choice, slider
+from microx_utils.widgets.live import Live, choice, slider
+from microx_utils.widgets.shown import Seen
 
 def shade(value, name):
     if value == 3:

@@ -6,7 +6,9 @@ import pytest
 from figure_checks import check_text, drawn, styled, texts
 
 from microx_utils.course.architecture import draw_architecture, layers, read_parts
+from microx_utils.support import paths
 
+PACKAGE = paths.ROOT / "microx_utils"
 ORDER = [name for layer in layers() for name in layer]
 
 
@@ -71,3 +73,9 @@ def test_a_pipeline_that_imports_what_imports_it_is_refused(tmp_path: Path) -> N
     parts = read_parts(make_package(tmp_path, files))
     with styled(), pytest.raises(ValueError, match="circle"):
         draw_architecture(parts, ["low"])
+
+
+def test_modules_stay_short_and_the_pipeline_is_read_in_an_hour() -> None:
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE.rglob("*.py")}
+    assert {path.name: count for path, count in lines.items() if count > 400} == {}
+    assert sum(count for path, count in lines.items() if path.parent == PACKAGE) <= 3000

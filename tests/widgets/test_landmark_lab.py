@@ -28,7 +28,8 @@ from microx_utils.widgets.landmark_lab import (
     missing_trackers,
     movement,
 )
-from microx_utils.widgets.live import Content, Live
+from microx_utils.widgets.live import Live
+from microx_utils.widgets.shown import Content
 
 
 @pytest.fixture(scope="module", autouse=True)

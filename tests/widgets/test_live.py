@@ -7,21 +7,8 @@ import pandas as pd
 import pytest
 
 from microx_utils.course.notebook_html import WIDGET_TYPE
-from microx_utils.widgets.live import (
-    Html,
-    Linked,
-    Live,
-    Picture,
-    Seen,
-    bars,
-    button,
-    choice,
-    encode,
-    lines,
-    player,
-    slider,
-    to_html,
-)
+from microx_utils.widgets.live import Live, button, choice, player, slider
+from microx_utils.widgets.shown import Html, Linked, Picture, Seen, bars, encode, lines, to_html
 
 
 def grey(value: int) -> Seen:
