@@ -8,9 +8,14 @@ from microx_utils.evaluation import bootstrap_interval, paired_difference, pool,
 from microx_utils.training import Run
 
 
+def tested_rows(run: Run) -> pd.DataFrame:
+    """Return a run's test predictions, with an index from 0."""
+    return run.predictions.query("split == 'test'").reset_index(drop=True)
+
+
 def pooled_test_rows(runs: Iterable[Run]) -> pd.DataFrame:
     """Return the test predictions of one experiment's runs, one per seed, as one table (see `evaluation.pool`)."""
-    return pool({run.experiment.seed: run.predictions.query("split == 'test'") for run in runs})
+    return pool({run.experiment.seed: tested_rows(run) for run in runs})
 
 
 def seed_accuracies(pooled: pd.DataFrame) -> pd.Series:

@@ -9,7 +9,7 @@ import ipywidgets
 import pandas as pd
 
 from microx_utils.components import PAPER_COMPONENTS
-from microx_utils.course.scores import difference_table, score_table
+from microx_utils.course.scores import difference_table, score_table, tested_rows
 from microx_utils.evaluation import confusion
 from microx_utils.labels import CHANCE
 from microx_utils.plots.style import HELD_OUT_COLOUR, MUTED, caption_data
@@ -24,11 +24,6 @@ FUSED = "ticked: a network for each, their answers fused without training"
 TRAINED = "ticked: one network trained on them together"
 _PLAIN = "text-align:left;font-weight:normal"
 PAPER = "the paper's five: one network trained on them together"
-
-
-def tested(run: Run) -> pd.DataFrame:
-    """Return a run's test predictions."""
-    return run.predictions.query("split == 'test'").reset_index(drop=True)
 
 
 def compared(
@@ -84,8 +79,8 @@ def component_picker(
     ValueError
         No run has the paper's five, or the runs tested different segments.
     """
-    singles = {name: tested(run) for name, run in alone.items()}
-    joint = {frozenset(run.experiment.components): tested(run) for run in together}
+    singles = {name: tested_rows(run) for name, run in alone.items()}
+    joint = {frozenset(run.experiment.components): tested_rows(run) for run in together}
     if frozenset(PAPER_COMPONENTS) not in joint:
         raise ValueError(f"no run has the components {list(PAPER_COMPONENTS)}; found {[sorted(c) for c in joint]}")
     for table in joint.values():

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from microx_utils.batches import split_table
+from microx_utils.course.scores import tested_rows
 from microx_utils.crops import CropStore
 from microx_utils.evaluation import clip_predictions, predicted, second_choices
 from microx_utils.labels import EMOTIONS, PROBABILITIES
@@ -124,7 +125,7 @@ def confusion_explorer(run: Run, store: CropStore, *, data: str, view: str = LAB
     view
         `LABELS` or `CHOICES`, to begin with.
     """
-    test = run.predictions.query("split == 'test'").reset_index(drop=True)
+    test = tested_rows(run)
     spans = frame_spans(split_table(run.experiment, store), store.clips)
     clips, subjects = test["clip_id"].nunique(), test["subject"].nunique()
     about: dict[str, Any] = {"data": data, "split": run.experiment.split, "subjects": subjects}
