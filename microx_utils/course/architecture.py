@@ -120,8 +120,8 @@ def draw_architecture(
     texts = {}
     for row in rows:
         for name in set(row) - {PIPELINE}:
-            about = textwrap.fill(folders[name].purpose, 108 // len(row))
-            texts[name] = about, textwrap.fill("  ".join(folders[name].modules), 112 // len(row))
+            about = textwrap.fill(folders[name].purpose, 94 // len(row))
+            texts[name] = about, textwrap.fill("  ".join(folders[name].modules), 104 // len(row))
     lines = [max("\n".join(texts.get(name, "")).count("\n") + 1 for name in row) for row in rows]
     heights = [1.5 if row == [PIPELINE] else 0.36 + 0.125 * count for row, count in zip(rows, lines, strict=True)]
     gap = 0.28
