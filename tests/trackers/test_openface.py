@@ -103,8 +103,9 @@ def run(videos: Sequence[Path | str], folder: Path, **options: Any) -> tuple[lis
 
 
 def left_behind(folder: Path) -> list[str]:
-    """Temporary files and folders."""
-    return [path.name for path in folder.rglob("*") if path.name.startswith(".")]
+    """Temporary files and folders; checksums begin with a dot too, but belong to a table that is there."""
+    sums = {f".{path.name}.sum" for path in folder.rglob("*") if not path.name.startswith(".")}
+    return [path.name for path in folder.rglob("*") if path.name.startswith(".") and path.name not in sums]
 
 
 # --- where the program is ---
