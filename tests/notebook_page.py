@@ -73,7 +73,7 @@ class NotebookPage:
     def run_all(self) -> None:
         """Run all cells, and wait for the last; AssertionError with the traceback of a cell that fails."""
         self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
-        self.settle()
+        self.settle(seconds=850)  # a notebook may train networks first
         failed = [
             f"{cell['id']}: {output['ename']}: {output['evalue']}\n" + "\n".join(output["traceback"])
             for cell in self.cells()
@@ -88,22 +88,32 @@ class NotebookPage:
         """Return the notebook's cells as they are now, outputs included."""
         return self.page.evaluate("() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells")
 
-    def settle(self) -> None:
+    def settle(self, seconds: float = 120) -> None:
         """Wait until the kernel has dealt with whatever the page has sent, and the page has drawn the answers.
+
+        An error of the page after so many seconds without an answer.
 
         A question to the kernel would not do: JupyterLab has a thread of its own in the kernel for widgets. Three
         times, because a control sends what it held back only when the kernel has dealt with its first message.
         """
         self.page.evaluate(
-            """async () => {
+            """async (seconds) => {
                 const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-                for (let time = 0; time < 3; time++) {
-                    await kernel.requestKernelInfo();
-                    while (window.unanswered.size) await new Promise((done) => setTimeout(done, 20));
-                    await new Promise((done) => setTimeout(done, 60));
-                    await new Promise((done) => requestAnimationFrame(done));
-                }
-            }"""
+                const settled = async () => {
+                    for (let time = 0; time < 3; time++) {
+                        await kernel.requestKernelInfo();
+                        while (window.unanswered.size) await new Promise((done) => setTimeout(done, 20));
+                        await new Promise((done) => setTimeout(done, 60));
+                        await new Promise((done) => requestAnimationFrame(done));
+                    }
+                };
+                const late = new Promise((_, fail) => setTimeout(
+                    () => fail(new Error(`the kernel has not answered for ${seconds} s: it is ${kernel.status}`)),
+                    1000 * seconds,
+                ));
+                await Promise.race([settled(), late]);
+            }""",
+            seconds,
         )
 
     def widget(self, title: str) -> "WidgetOnPage":
@@ -222,13 +232,20 @@ class WidgetOnPage:
             temporary.write_bytes(self.root.screenshot(animations="disabled"))
 
     def cut_off(self) -> list[str]:
-        """Return what reaches over the right edge of the widget's place on the page, as tags with their classes."""
+        """Return what isn't wholly seen, as tags with their classes.
+
+        That is whatever reaches over the right edge of the widget's place on the page, and what is wider than an
+        element around it that hides, rather than scrolls, what is too wide.
+        """
         return self.root.evaluate(
             """(root) => {
                 const edge = root.closest(".jp-OutputArea-output").getBoundingClientRect().right + 1;
                 const over = Array.from(root.querySelectorAll("*")).filter((el) => {
                     const box = el.getBoundingClientRect();
-                    return box.width > 0 && box.right > edge && getComputedStyle(el).visibility !== "hidden";
+                    const style = getComputedStyle(el);
+                    if (box.width === 0 || style.visibility === "hidden") return false;
+                    const hides = ["hidden", "clip"].includes(style.overflowX) && box.width > 1;
+                    return box.right > edge || (hides && el.scrollWidth > el.clientWidth + 1);
                 });
                 return over.map((el) => `${el.tagName.toLowerCase()}.${el.getAttribute("class") ?? ""}`);
             }"""

@@ -88,7 +88,20 @@ def test_a_widget_too_wide_for_the_page_is_told(shades: WidgetOnPage) -> None:
     assert any(each.startswith("img") for each in shades.cut_off())
     shades.root.evaluate("(root) => { root.querySelector('img').style.minWidth = ''; }")
     assert shades.cut_off() == []
+    words = shades.root.get_by_text("ash: 0")
+    words.evaluate("(el) => Object.assign(el.style, {width: '9px', overflow: 'hidden', whiteSpace: 'nowrap'})")
+    assert shades.cut_off()
+    words.evaluate("(el) => el.removeAttribute('style')")
+    assert shades.cut_off() == []
     shades.page.set_viewport_size({"width": WIDE, "height": 600})
+
+
+def test_a_kernel_that_does_not_answer_is_told(shades: WidgetOnPage) -> None:
+    shades.page.evaluate("() => { window.unanswered.add('never'); }")
+    with pytest.raises(Exception, match=r"has not answered for 0\.5 s"):
+        shades.notebook.settle(seconds=0.5)
+    shades.page.evaluate("() => { window.unanswered.delete('never'); }")
+    shades.notebook.settle()
 
 
 def test_console_errors_and_failing_cells_are_found(open_notebook: Callable, lab_folder: Path) -> None:
