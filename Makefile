@@ -22,7 +22,7 @@ help:
 	@echo "make test-browser [SCREENSHOTS=1]   operate the widgets in JupyterLab and Chromium; SCREENSHOTS=1 renews figures/widgets/"
 	@echo "make doctor    what this machine has and lacks"
 	@echo "make data      render whatever is missing of the sample (it ships with the repository)"
-	@echo "make lock      bring requirements.txt in line with pyproject.toml; UPGRADE=1 takes the newest versions"
+	@echo "make lock      bring requirements*.txt in line with pyproject.toml; UPGRADE=1 takes the newest versions"
 	@echo "make clean     remove caches, executed notebooks and .venv; keep data/raw and figures"
 
 figures: $(READY)
@@ -68,22 +68,25 @@ $(READY): requirements.txt pyproject.toml $(STALE)
 	  rm -rf $(VENV) && "$$found" -m venv $(VENV) || exit 1; \
 	fi
 	@echo "Installing the packages of requirements.txt into $(VENV) (once, about 2 GB, several minutes)"
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar off -r requirements.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar off --require-hashes -r requirements.txt
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
 	@echo "$(CURDIR)" > $@
 
-# The header of requirements.txt stays; below it comes what uv resolves for every Python and system at once. Versions
-# pinned already are kept where they fit, so that a new package changes no other; UPGRADE=1 renews them all.
+# The headers of both files stay; below that of requirements.txt comes what uv resolves for every Python and system at
+# once, with a checksum of every file that pip may fetch. Versions pinned already are kept where they fit, so that a new
+# package changes no other; UPGRADE=1 renews them all. requirements-conda.txt has the same pins without checksums.
 lock:
 	@mkdir -p build
 	@test -x build/lock/bin/uv || { python3 -m venv build/lock && build/lock/bin/python -m pip install --quiet uv; }
 	@cp requirements.txt build/lock/resolved.txt
 	@build/lock/bin/uv pip compile --universal --python-version 3.11 --fork-strategy fewest --extra dev \
-	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) --quiet \
+	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) --quiet \
 	  pyproject.toml --output-file build/lock/resolved.txt
 	@{ sed -n '/^#/p' requirements.txt; cat build/lock/resolved.txt; } > build/lock/requirements.txt
+	@{ sed -n '/^#/p' requirements-conda.txt; sed -e '/--hash=/d' -e 's/ \\$$//' build/lock/resolved.txt; } > build/lock/conda.txt
 	@mv build/lock/requirements.txt requirements.txt
-	@echo "requirements.txt is new; run make test before committing it"
+	@mv build/lock/conda.txt requirements-conda.txt
+	@echo "requirements.txt and requirements-conda.txt are new; run make test before committing them"
 
 clean:
 	rm -rf $(VENV) build data/processed figures/runs .*_cache .hypothesis *.egg-info

@@ -42,14 +42,14 @@ class Check:
 
 
 def read_pins(text: str) -> dict[str, str]:
-    """Return package -> version of a requirements file for this interpreter, markers applied.
+    """Return package -> version of a requirements file for this interpreter, markers applied, checksums left out.
 
     >>> read_pins("# a comment\\nnumpy==2.4.6\\npywinpty==3.1 ; os_name == 'never'")
     {'numpy': '2.4.6'}
     """
     pins: dict[str, str] = {}
-    for line in text.splitlines():
-        line = line.split("#")[0].strip()
+    for line in text.replace("\\\n", " ").splitlines():
+        line = line.split("#")[0].split(" --hash=")[0].strip()
         if not line:
             continue
         requirement = Requirement(line)
