@@ -118,7 +118,7 @@ def compare(
         What to say to the right answer.
     mistakes
         What to say -> the answer that this mistake gives. A dict or Series needs only the entries that show it. A
-        mistake that gives the right answer on the data at hand is none.
+        mistake that gives the right answer, or the right entries, on the data at hand is none.
     tolerance
         By how much numbers may be off; unless given, 0.2 % of the right one, and nothing where that is a whole number.
     """
@@ -126,7 +126,8 @@ def compare(
     if agree(given, wanted, tolerance):
         return right(praise)
     for message, value in (mistakes or {}).items():
-        if shows(given, plain(value), tolerance):
+        mistake = plain(value)
+        if shows(given, mistake, tolerance) and not shows(wanted, mistake, tolerance):
             return wrong(message)
     return wrong(difference(given, wanted, tolerance))
 

@@ -89,6 +89,12 @@ def test_a_mistake_may_name_some_entries_only() -> None:
     assert compare({"precision": 9, "recall": 2}, wanted, mistakes=mistakes, praise="").message in mistakes
 
 
+def test_entries_that_are_right_show_no_mistake() -> None:
+    mistakes = {"the recall is upside down": {"recall": 0.5}}
+    wanted = {"precision": 0.25, "recall": 0.5}
+    assert compare({"precision": 9, "recall": 0.5}, wanted, mistakes=mistakes, praise="").message not in mistakes
+
+
 @pytest.mark.parametrize(
     ("given", "wanted", "says"),
     [
