@@ -260,8 +260,6 @@ def exercise_cells(notebook: nbformat.NotebookNode) -> list[list[nbformat.Notebo
 
 
 UNCONVERTED = {
-    "07_next_highest_emotion",
-    "08_state_of_the_art",
     "09_real_life_and_masks",
     "10_greyscale_vs_colour",
     "11_microx_vs_full_face",
