@@ -260,7 +260,6 @@ def exercise_cells(notebook: nbformat.NotebookNode) -> list[list[nbformat.Notebo
 
 
 UNCONVERTED = {
-    "09_real_life_and_masks",
     "10_greyscale_vs_colour",
     "11_microx_vs_full_face",
     "12_facial_features",
