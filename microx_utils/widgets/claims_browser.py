@@ -92,21 +92,26 @@ def claims_html(table: pd.DataFrame, total: int) -> Linked:
             html.escape(said),
             html.escape(ours),
             html.escape(", ".join(filter(None, qualifiers)) or "–"),
-            f'<div style="border-left:6px solid {colour};padding-left:6px;min-width:13em">{html.escape(verdict)}</div>',
+            f'<div style="border-left:6px solid {colour};padding-left:6px">{html.escape(verdict)}</div>',
             cell_link(row),
         ]
         lines.append("<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>")
-    heads = ("claim", "paper", "ours (95 % interval)", "n, split, chance, data", "verdict", "cell")
-    head = "".join(f'<th scope="col" style="{_CELL};position:sticky;top:0">{html.escape(text)}</th>' for text in heads)
+    head = "".join(
+        f'<th scope="col" style="{_CELL};position:sticky;top:0;width:{share}%">{html.escape(text)}</th>'
+        for text, share in _HEADS.items()
+    )
     return Linked(
         f'<p role="status">{len(table)} of {total} claims</p><div role="region" aria-label="Claims" tabindex="0" '
-        f'style="max-height:28em;overflow:auto"><table style="border-collapse:collapse;font-size:12px;line-height:1.4">'
+        f'style="max-height:28em;overflow:auto"><table style="{_TABLE}">'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
     )
 
 
-_LINK = "text-decoration:underline;color:var(--jp-content-link-color, #0b57d0);white-space:nowrap"
-_CELL = "text-align:left;vertical-align:top;padding:4px 8px;white-space:normal;min-width:3em"
+_LINK = "text-decoration:underline;color:var(--jp-content-link-color, #0b57d0)"
+_HEADS = {"claim": 25, "paper": 12, "ours (95 % interval)": 13, "n, split, chance, data": 13, "verdict": 25, "cell": 12}
+"""Shares of the table's width, in per cent."""
+_TABLE = "table-layout:fixed;width:100%;border-collapse:collapse;font-size:12px;line-height:1.4"
+_CELL = "text-align:left;vertical-align:top;padding:4px 8px;white-space:normal;overflow-wrap:anywhere"
 
 
 def claims_browser(table: pd.DataFrame) -> Live:

@@ -238,7 +238,9 @@ def stack(*pictures: NDArray[np.uint8], gap: int = 8) -> NDArray[np.uint8]:
 
 def tick(description: str, value: bool) -> Any:
     """Return a checkbox with its words beside it."""
-    return ipywidgets.Checkbox(value=value, description=description, indent=False, layout={"width": "auto"})
+    return ipywidgets.Checkbox(
+        value=value, description=description, indent=False, layout={"width": "auto", "margin": "2px 14px 2px 2px"}
+    )
 
 
 def facts_table(facts: Mapping[str, Any]) -> Html:

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def claims(open_notebook: Callable[[str], NotebookPage]) -> WidgetOnPage:
+    open_notebook("03_segments_and_splits")  # so that there are claims whose cell is known
     widget = open_notebook("18_claims_report").widget("Claims browser")
     widget.choose("in the paper", "all")
     widget.choose("notebook", "all")
@@ -39,12 +40,12 @@ def test_filters_leave_what_fits(claims: WidgetOnPage) -> None:
 
 
 def test_a_link_opens_the_notebook_and_then_goes_to_the_cell(claims: WidgetOnPage) -> None:
-    claims.choose("notebook", "06_evaluation")
+    claims.choose("notebook", "03_segments_and_splits")
     link, page = claims.root.get_by_role("link").first, claims.page
     (cell,) = re.findall(r"#cell-id=(.+)$", link.get_attribute("href") or "")
     link.click()
     page.wait_for_function(
-        "() => window.jupyterapp.shell.currentWidget.context?.path === '06_evaluation.ipynb'", timeout=120_000
+        "() => window.jupyterapp.shell.currentWidget.context?.path === '03_segments_and_splits.ipynb'", timeout=120_000
     )
     page.wait_for_function(  # cells below the page are laid out when there is time for it
         """(cell) => {
