@@ -260,7 +260,6 @@ def exercise_cells(notebook: nbformat.NotebookNode) -> list[list[nbformat.Notebo
 
 
 UNCONVERTED = {
-    "13_future_work",
     "18_claims_report",
 }
 """Notebooks whose exercises are still one list, with solutions below it."""
