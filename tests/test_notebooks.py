@@ -259,20 +259,12 @@ def exercise_cells(notebook: nbformat.NotebookNode) -> list[list[nbformat.Notebo
     return found
 
 
-UNCONVERTED = {
-    "18_claims_report",
-}
-"""Notebooks whose exercises are still one list, with solutions below it."""
-
-
 def test_exercises_are_complete(entry: Notebook, notebook: nbformat.NotebookNode) -> None:
     """Two or three, numbered; one of them needs no code, each of the others a hint, an answer and its check.
 
     Notebook 14 consists of them: one for each of its four labs, and one without code.
     """
     exercises = exercise_cells(notebook)
-    if entry.id in UNCONVERTED:
-        pytest.skip("its exercises are still one list")
     without_code = 0
     for number, cells in enumerate(exercises, 1):
         assert re.match(rf"### Exercise {number} · [A-Z]\S+\n", cells[0].source), cells[0].source[:60]
