@@ -155,6 +155,15 @@ def lab_c(store: CropStore, *, seed: int) -> Case:
     return Case(with_crops(theirs, crops), _tested(theirs), landmarks)
 
 
+def clips_to_show(case: Case, *, seed: int, each: int = 3) -> pd.DataFrame:
+    """Return rows of a lab's clips to look at: up to `each` whose landmarks stand still, as many others."""
+    if case.landmarks is None:
+        raise ValueError("this lab's colleague left no landmarks; give the case of lab_c")
+    moves = case.landmarks.groupby("clip_id")["x_30"].agg(np.ptp)
+    clips = case.store.clips.sample(frac=1, random_state=seed)
+    return clips.groupby(clips["clip_id"].map(moves) > 0).head(each).sort_index()
+
+
 def recrop(store: CropStore, clip_ids: Any) -> Any:
     """Return a store in which the clips of those names are cropped anew, by landmarks of their own."""
     if clip_ids is ...:

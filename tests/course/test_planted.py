@@ -128,6 +128,21 @@ def test_lab_c_freezes_three_clips_of_four_and_tracking_again_undoes_it(
     assert planted.recrop(case.store, []).key == case.store.key
 
 
+def test_the_clips_to_show_are_of_both_kinds(store: CropStore) -> None:
+    names = store.clips["clip_id"].head(10)
+    still = pd.Series(names.isin(names[::2]).to_numpy(), index=names)
+    landmarks = pd.DataFrame(
+        [{"clip_id": name, "x_30": 0.0 if still[name] else x} for name in names for x in (1.0, 2.0)]
+    )
+    case = planted.Case(planted.only_clips(store, names), pd.DataFrame(), landmarks)
+    shown = planted.clips_to_show(case, seed=0)
+    assert shown["clip_id"].is_unique
+    assert still[shown["clip_id"]].value_counts().to_dict() == {True: 3, False: 3}
+    pd.testing.assert_frame_equal(shown, case.store.clips[case.store.clips["clip_id"].isin(shown["clip_id"])])
+    with pytest.raises(ValueError, match="left no landmarks"):
+        planted.clips_to_show(planted.lab_b(store, seed=0), seed=0)
+
+
 def test_mended_data_is_trained_once_and_scored_beside_what_was_left(
     store: CropStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
