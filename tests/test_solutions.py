@@ -51,14 +51,14 @@ def answered(processed: Path) -> list[Answered]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=800,
+        timeout=1400,
     )
     assert outcome.returncode == 0, outcome.stderr[-4000:]
     return [Answered(**row) for row in json.loads(outcome.stdout)]
 
 
 @pytest.mark.notebooks
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_each_answer_gets_its_verdict(answered: list[Answered], exercise: Exercise) -> None:
     mine = {row.answer: row for row in answered if (row.notebook, row.exercise) == (exercise.notebook, exercise.name)}
     assert mine.keys() == {"blank", "right", *exercise.wrong}
