@@ -8,6 +8,7 @@ never predicted has precision 0, which counts. Unweighted average recall (UAR), 
 field, is the macro recall.
 """
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -177,12 +178,12 @@ def bootstrap_interval(
     Returns
     -------
     (low, high)
-        Both NaN for an emotion that has no rows.
+        Both NaN for an emotion that has no rows and, with a warning, where all rows are of one group.
 
     Raises
     ------
     ValueError
-        Unknown metric or emotion, fewer than two groups, a level outside (0, 1), or not a predictions table.
+        Unknown metric or emotion, a level outside (0, 1), or not a predictions table.
     """
     _check_metric(metric)
     if emotion is not None and emotion not in EMOTIONS:
@@ -360,13 +361,14 @@ def _draw(predictions: pd.DataFrame, *, groups: str, samples: int, seed: int) ->
         raise ValueError(f"samples is {samples}; give at least 1")
     truth, choice = _truth(predictions), predicted(predictions).to_numpy()
     group, names = pd.factorize(predictions[groups], sort=True)  # sorted, so that the order of rows doesn't matter
-    if len(names) < 2:
-        raise ValueError(f"all rows belong to one {groups} ({names[0]!r}); an interval needs at least two in the split")
+    if len(names) < 2:  # one person says nothing about others: no interval, rather than one without width
+        warnings.warn(f"all rows are of one {groups} ({names[0]!r}), so there is no interval (NaN)", stacklevel=3)
     true, guess = (pd.Index(EMOTIONS).get_indexer(pd.Index(words)) for words in (truth, choice))
     counts = np.zeros((len(names), len(EMOTIONS), len(EMOTIONS)))  # one confusion matrix per group
     np.add.at(counts, (group, true, guess), 1)
     times = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=samples)
-    return _metrics(np.tensordot(times, counts, axes=1))
+    drawn = _metrics(np.tensordot(times, counts, axes=1))
+    return drawn if len(names) > 1 else {metric: np.full_like(values, np.nan) for metric, values in drawn.items()}
 
 
 def _metrics(counts: np.ndarray) -> dict[str, np.ndarray]:

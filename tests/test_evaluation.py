@@ -238,8 +238,15 @@ def test_bad_bootstrap_options(options, message):
 
 
 def test_one_subject_has_no_interval():
-    with pytest.raises(ValueError, match=r"one subject \('s0'\); an interval needs at least two"):
-        evaluation.bootstrap_interval(SMALL.assign(subject="s0"))
+    """Resampling one person gives the same score every time, and an interval of no width would look like certainty."""
+    alone = SMALL.assign(subject="s0")
+    with pytest.warns(UserWarning, match=r"one subject \('s0'\), so there is no interval"):
+        assert np.isnan(evaluation.bootstrap_interval(alone)).all()
+    with pytest.warns(UserWarning, match="one subject"):
+        assert evaluation.class_intervals(alone).isna().all(axis=None)
+    with pytest.warns(UserWarning, match="one subject"):
+        difference, *interval = evaluation.paired_difference(alone, alone)
+    assert difference == 0 and np.isnan(interval).all()
 
 
 def test_mcnemar_needs_the_same_segments():

@@ -1,5 +1,6 @@
 """The paper's claims (claims.toml) and the verdict on each: what a run found beside what the paper says."""
 
+import math
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -13,12 +14,13 @@ CLAIMS_FILE = Path(__file__).with_name("claims.toml")
 
 REPRODUCED = "reproduced"
 DIFFERS = "differs"
+UNSETTLED = "not settled: all that was tested is of one person"
 UNTESTABLE = "cannot be tested on rendered data"
 CONTRADICTED = "contradicted by the paper itself"
 CONSISTENT = "consistent within the paper"
 ADOPTED = "adopted: a setting taken from the paper"
 NOT_ADOPTED = "not adopted: this profile sets it otherwise"
-VERDICTS = (REPRODUCED, DIFFERS, UNTESTABLE, CONTRADICTED, CONSISTENT, ADOPTED, NOT_ADOPTED)
+VERDICTS = (REPRODUCED, DIFFERS, UNSETTLED, UNTESTABLE, CONTRADICTED, CONSISTENT, ADOPTED, NOT_ADOPTED)
 
 KINDS = ("score", "reading", "structure", "setting", "audit")
 
@@ -88,7 +90,7 @@ def verdict(claim: Claim, ours: Any, *, rendered: bool, interval: tuple[float, f
     rendered
         True if the data are rendered people. Scores and readings then say nothing about the paper's real faces.
     interval
-        Lower and upper end of ours; a score on real data needs it.
+        Lower and upper end of ours, NaN where one person was tested; a score on real data needs it.
     """
     if claim.kind == "audit":
         return CONSISTENT if audit(claim.id).holds else CONTRADICTED
@@ -100,6 +102,8 @@ def verdict(claim: Claim, ours: Any, *, rendered: bool, interval: tuple[float, f
         return REPRODUCED if ours == claim.paper else DIFFERS
     if interval is None:
         raise ValueError(f"claim {claim.id!r} is a score: give its interval")
+    if any(map(math.isnan, interval)):
+        return UNSETTLED
     return REPRODUCED if interval[0] <= claim.paper <= interval[1] else DIFFERS
 
 
@@ -125,7 +129,7 @@ def claim_row(
         What the value was measured on, in words.
     interval, n, chance, split
         95 % interval (low, high), number of test segments, accuracy of a guess, and the split rule ("subject"). A score
-        needs all four.
+        needs all four; an interval of NaN (one person was tested) is kept as None.
 
     Raises
     ------
@@ -139,14 +143,16 @@ def claim_row(
         ours = audit(name).found
     elif ours is None:
         raise ValueError(f"claim {name!r} needs our value")
-    qualifiers = {"interval": list(interval) if interval else None, "n": n, "chance": chance, "split": split}
+    known = None if interval is None or any(map(math.isnan, interval)) else list(interval)
+    qualifiers = {"interval": interval, "n": n, "chance": chance, "split": split}
     missing = [key for key, value in qualifiers.items() if value is None]
     if claim.kind == "score" and missing:
         raise ValueError(f"claim {name!r} is a score and misses {missing}; a score without them can't be read")
-    if interval and not interval[0] <= interval[1]:
+    if known and not known[0] <= known[1]:
         raise ValueError(f"claim {name!r}: interval {interval} runs backwards")
     on_data = claim.kind in ("score", "reading")
     return qualifiers | {
+        "interval": known,
         "statement": claim.statement,
         "source": claim.source,
         "kind": claim.kind,

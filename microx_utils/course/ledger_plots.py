@@ -39,7 +39,7 @@ from microx_utils.plots.style import (
 
 HATCHES = {ledger.STALE: "xxxx", ledger.NOT_RUN: "////", ledger.NO_NOTEBOOK: "...."}
 
-_PALETTE = ("#117733", "#cc6677", "#c9cdd2", "#882255", "#88ccee", "#332288", "#ddcc77")
+_PALETTE = ("#117733", "#cc6677", "#999933", "#c9cdd2", "#882255", "#88ccee", "#332288", "#ddcc77")
 COLOURS = dict(zip(VERDICTS, _PALETTE, strict=True)) | dict.fromkeys(HATCHES, "#ffffff")
 """Paul Tol's muted palette; claims without a verdict are white and told apart by their hatching."""
 
@@ -126,7 +126,7 @@ def draw_scores(scores: pd.DataFrame, *, title: str, caption: str = "", data: st
         if row["status"] not in (ledger.RECORDED, ledger.STALE):
             right.text(0.02, y, row["status"], va="center", fontsize=7, color=MUTED)
             continue
-        low, high = row["interval"]
+        low, high = row["interval"] or (row["ours"], row["ours"])  # none where one person was tested
         right.hlines(y, low, high, color=HELD_OUT_COLOUR, lw=2.2)
         hollow = row["status"] == ledger.STALE
         right.plot(row["ours"], y, "o", ms=5.5, color="white" if hollow else HELD_OUT_COLOUR, mec=HELD_OUT_COLOUR)

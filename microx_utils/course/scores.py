@@ -83,6 +83,15 @@ def difference_table(
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
+def interval_words(low: float, high: float, form: str = "{:.1%}") -> str:
+    """Return an interval as text; where one person was tested there is none (NaN).
+
+    >>> interval_words(0.31, 0.424), interval_words(float("nan"), float("nan"))
+    ('31.0% to 42.4%', 'no interval')
+    """
+    return "no interval" if pd.isna(low) else f"{form.format(low)} to {form.format(high)}"
+
+
 def in_words(values: pd.Series, form: str = "{:.1%}") -> str:
     """Return a column of a table as text, for alt texts and notes; the first line of a label stands for it.
 

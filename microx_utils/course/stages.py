@@ -66,6 +66,15 @@ def select_own(clips: pd.DataFrame, profile: Profile) -> pd.DataFrame:
     return clips[clips["split_group"].isin(people)].reset_index(drop=True)
 
 
+def labelled(table: pd.DataFrame, emotion: str) -> pd.DataFrame:
+    """Return the rows of a clip or segment table with a label; if it has none, those of its most frequent label.
+
+    For an example of an expression on any data set. Name it by the rows' own `emotion`, not by the wanted one.
+    """
+    rows = table[table["emotion"] == emotion]
+    return table[table["emotion"] == table["emotion"].mode()[0]] if rows.empty else rows
+
+
 def clips_of(data: str, profile: Profile, *, own: bool = False) -> pd.DataFrame:
     """Return the clip table of a data set, or of its own recordings, limited to the people that the profile uses."""
     if own:

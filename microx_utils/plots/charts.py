@@ -181,7 +181,8 @@ def draw_intervals(
         ax.plot(*np.transpose(single), "|", color=INK, ms=8, mew=1, label="one seed")
     if "paper" in table:
         ax.plot(paper, rows + offset, "D", color="white", ms=5.5, mec=MUTED, mew=1.2, label="paper (BAUM)")
-    for row, ours, high, theirs in zip(rows, table[value], table["high"], paper, strict=True):
+    ends = table["high"].fillna(table[value])  # one person has no interval
+    for row, ours, high, theirs in zip(rows, table[value], ends, paper, strict=True):
         write_beside(ax, write(ours), (high, row - offset))
         if pd.notna(theirs):
             write_beside(ax, write(theirs), (theirs, row + offset), color=MUTED)

@@ -330,7 +330,7 @@ def draw_subject_accuracy(
     ordered = subjects.sort_values("accuracy", kind="stable")
     place, values = np.arange(len(ordered)), ordered["accuracy"]
     pooled = float(np.average(values, weights=ordered["n"]))
-    if interval is not None:
+    if interval is not None and not np.isnan(interval[0]):  # one person has none
         ax.axhspan(*interval, color=HELD_OUT_COLOUR, alpha=0.13, linewidth=0, label="95 % interval over subjects")
     ax.axhline(pooled, color=HELD_OUT_COLOUR, linewidth=1.2, label=f"all segments: {100 * pooled:.1f} %")
     draw_chance(ax, named=False)

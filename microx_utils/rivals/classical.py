@@ -264,8 +264,8 @@ def choose(
     """
     train, validation = ((spans["split"] == side).to_numpy() for side in ("train", "validation"))
     labels = spans["emotion"].to_numpy()
-    if len(set(labels[train])) < 3:
-        raise ValueError(f"the training people show only {sorted(set(labels[train]))}; wanted three classes or more")
+    if len(set(labels[train])) < 2:
+        raise ValueError(f"the training people show only {sorted(set(labels[train]))}; wanted two classes or more")
     frames, width = features.shape[1:]
     x, y = prepare.fit_transform(features[train].reshape(-1, width)), np.repeat(labels[train], frames)
     held = prepare.transform(features[validation].reshape(-1, width)).reshape(-1, frames, x.shape[1])
@@ -288,7 +288,8 @@ def choose(
 def _scores(model: Any, features: NDArray) -> NDArray[np.float64]:
     """Return decision scores averaged over frames, (n, 7); minus infinity for a class without training examples."""
     count, frames, width = features.shape
-    each = model.decision_function(features.reshape(-1, width))  # (n * frames, classes)
+    each = model.decision_function(features.reshape(-1, width))  # (n * frames, classes), or (n * frames,) if of two
+    each = np.stack([-each, each], axis=1) if each.ndim == 1 else each
     scores = np.full((count, len(EMOTIONS)), -np.inf)
     scores[:, [EMOTIONS.index(emotion) for emotion in model.classes_]] = each.reshape(count, frames, -1).mean(axis=1)
     return scores

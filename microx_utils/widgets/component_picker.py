@@ -9,7 +9,7 @@ import ipywidgets
 import pandas as pd
 
 from microx_utils.components import PAPER_COMPONENTS
-from microx_utils.course.scores import difference_table, score_table, tested_rows
+from microx_utils.course.scores import difference_table, interval_words, score_table, tested_rows
 from microx_utils.evaluation import confusion
 from microx_utils.labels import CHANCE
 from microx_utils.plots.style import HELD_OUT_COLOUR, MUTED, caption_data
@@ -119,12 +119,12 @@ def scores_html(rows: pd.DataFrame, about: str) -> Html:
     for name, row in rows.iterrows():
         difference = "the reference"
         if pd.notna(row["difference"]):
-            points = (f"{100 * row[key]:+.1f}" for key in ("difference", "difference_low", "difference_high"))
-            difference = "{} points ({} to {}): {}".format(*points, row["verdict"])
+            point, low, high = 100 * row[["difference", "difference_low", "difference_high"]]
+            difference = f"{point:+.1f} points ({interval_words(low, high, '{:+.1f}')}): {row['verdict']}"
         lines.append(
             f'<tr><th scope="row" style="{_PLAIN};min-width:9em">{html.escape(str(name))}</th>'
             f"<td>{interval_strip(row['accuracy'], row['low'], row['high'])}</td>"
-            f'<td style="white-space:nowrap">{row["accuracy"]:.1%} ({row["low"]:.1%} to {row["high"]:.1%})</td>'
+            f'<td style="white-space:nowrap">{row["accuracy"]:.1%} ({interval_words(row["low"], row["high"])})</td>'
             f'<td style="text-align:left">{html.escape(difference)}</td></tr>'
         )
     heads = ("", "0 to 100 %", "accuracy (interval)", "against the paper's five")
@@ -138,6 +138,7 @@ def scores_html(rows: pd.DataFrame, about: str) -> Html:
 
 def interval_strip(value: float, low: float, high: float) -> str:
     """Return a share with its interval as a dot on a bar, on an axis from 0 to 1 on which chance is dotted."""
+    low, high = (low, high) if pd.notna(low) else (value, value)
     bar = f"left:{100 * low:.1f}%;width:{100 * (high - low):.1f}%;top:0.35em;height:0.3em;background:{HELD_OUT_COLOUR}"
     dot = f"left:calc({100 * value:.1f}% - 0.35em);top:0.15em;width:0.7em;height:0.7em;border-radius:50%"
     chance = f"left:{100 * CHANCE:.1f}%;top:0;height:1em;border-left:1px dotted {MUTED}"

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from microx_utils.course.scores import interval_words
 from microx_utils.evaluation import bootstrap_interval, summary
 from microx_utils.plots.style import INK, SPLIT_COLOURS, caption_data
 from microx_utils.rivals.nearest_neighbour import nearest_neighbour_predictions, nearest_rows
@@ -232,8 +233,9 @@ def look_at_all(
         }
     )
     tested = len(set(people[division.test]))
-    interval = "95 % interval of the labels over people: {:.0f} to {:.0f} %".format(*100 * np.array(division.interval))
+    low, high = division.interval
+    interval = interval_words(100 * low, 100 * high, "{:.0f} %")
     said = caption_data(data=data, split=division.rule, n=len(division.test), subjects=tested, unit="test segments")
-    said = f"The nearest training segment … ({said}; {interval})"
+    said = f"The nearest training segment … ({said}; 95 % interval of the labels over people: {interval})"
     picture, sides = draw_grid(grid, division.split), count_sides(segments, division.split)
     return picture, alt, sides, bars(shares, {}, label=said)

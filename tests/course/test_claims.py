@@ -13,6 +13,7 @@ from microx_utils.course.claims import (
     DIFFERS,
     NOT_ADOPTED,
     REPRODUCED,
+    UNSETTLED,
     UNTESTABLE,
     audit,
     claim_row,
@@ -88,6 +89,14 @@ def test_score_on_real_data_is_judged_by_its_interval(interval: tuple[float, flo
     row = claim_row("table_1_accuracy", 0.58, rendered=False, data="BAUM", **(SCORE | {"interval": interval}))
     assert row["verdict"] == expected
     assert row["data"] == "BAUM"
+
+
+@pytest.mark.parametrize(("rendered", "expected"), [(False, UNSETTLED), (True, UNTESTABLE)])
+def test_score_of_one_person_settles_nothing(rendered: bool, expected: str) -> None:
+    """Its interval is NaN, with which no number compares: "differs" would be a word without a reason."""
+    unknown = SCORE | {"interval": (float("nan"), float("nan"))}
+    row = claim_row("table_1_accuracy", 0.58, rendered=rendered, data="small", **unknown)
+    assert (row["verdict"], row["interval"], row["n"]) == (expected, None, 731)
 
 
 def test_score_on_rendered_data_is_shown_and_labelled_but_not_judged() -> None:

@@ -45,6 +45,14 @@ def test_bars_add_up_to_all_claims(table: pd.DataFrame) -> None:
     assert min(bars) >= 1
 
 
+def test_a_score_of_one_person_is_drawn_without_an_interval(table: pd.DataFrame) -> None:
+    row = table.loc[["table_1_accuracy"]].assign(interval=None)
+    _, right = ledger_plots.draw_scores(row, title="Scores", data="rendered").axes
+    (dot,) = [line for line in right.lines if line.get_marker() == "o"]
+    assert np.allclose(np.asarray(dot.get_xydata(), float)[0, 0], 0.4)
+    assert any("40.0 %" in text.get_text() and text.xy[0] == 0.4 for text in right.texts if hasattr(text, "xy"))
+
+
 def test_scores_without_a_value_are_named_and_not_drawn(table: pd.DataFrame) -> None:
     scores = table[table["kind"] == "score"]
     fig = ledger_plots.draw_scores(scores, title="Scores", data="rendered people")

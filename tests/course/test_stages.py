@@ -7,7 +7,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microx_utils.course.stages import select_clips, select_own
+from microx_utils.course.stages import labelled, select_clips, select_own
 from microx_utils.experiments import Profile, get_profile
 from microx_utils.labels import EMOTIONS
 
@@ -69,3 +69,9 @@ def test_own_recordings_of_the_first_people() -> None:
     chosen = select_own(clips, replace(get_profile("smoke"), own_subjects=2))
     assert chosen["split_group"].tolist() == ["own/b", "own/a", "own/a"]
     assert select_own(clips, replace(get_profile("smoke"), own_subjects=None))["split_group"].nunique() == 3
+
+
+def test_an_example_is_found_in_data_without_the_wanted_label() -> None:
+    clips = pd.DataFrame({"emotion": ["sad", "fear", "fear", "happy"]})
+    assert labelled(clips, "happy").index.tolist() == [3]
+    assert labelled(clips, "surprise").index.tolist() == [1, 2]

@@ -89,6 +89,12 @@ def test_plain_intervals_have_no_legend_but_chance_is_named():
     assert {"30.0 %", "chance 14.3 %"} <= set(texts(figure_of(ax)))
 
 
+def test_a_score_without_an_interval_keeps_its_number():
+    table = pd.DataFrame({"uar": [0.25], "low": [np.nan], "high": [np.nan]}, index=["one person"])
+    ax = charts.draw_intervals(table, "uar")
+    assert ("25.0 %", 0.25) in [(text.get_text(), text.xy[0]) for text in ax.texts if hasattr(text, "xy")]
+
+
 def test_intervals_refuse_a_group_without_a_name():
     table = pd.DataFrame({"uar": [0.3], "low": [0.2], "high": [0.4], "group": ["x"]})
     with pytest.raises(ValueError, match=r"groups \['x'\] in the table; wanted"):

@@ -198,9 +198,20 @@ def test_probabilities_add_up_and_average_over_frames(rng: np.random.Generator) 
     assert (probabilities.argmax(axis=1) == codes).mean() > 0.95
 
 
-def test_choice_needs_three_classes() -> None:
-    spans = spans_of({"train": 2, "validation": 2})
-    with pytest.raises(ValueError, match="three classes"):
+def test_two_classes_are_enough(rng: np.random.Generator) -> None:
+    """Then a classifier has one score, for the second class against the first, and not one for each."""
+    spans = spans_of({"train": 2, "validation": 2}).loc[np.repeat(range(4), 6)].reset_index(drop=True)
+    codes = spans["emotion"].map(EMOTIONS.index).to_numpy()
+    features = np.eye(2)[codes][:, None] + 0.1 * rng.normal(size=(len(spans), 4, 2))
+    chosen = classical.choose({"lr": LogisticRegression()}, FunctionTransformer(), features, spans)
+    probabilities = chosen.probabilities(features)
+    np.testing.assert_allclose(probabilities[:, :2].sum(axis=1), 1)
+    assert (probabilities.argmax(axis=1) == codes).all() and chosen.validation == 1
+
+
+def test_choice_needs_two_classes() -> None:
+    spans = spans_of({"train": 1, "validation": 1}).loc[[0, 0, 1, 1]]
+    with pytest.raises(ValueError, match="two classes"):
         classical.choose({"lr": LogisticRegression()}, FunctionTransformer(), np.zeros((4, 1, 2)), spans)
 
 

@@ -111,6 +111,14 @@ def test_the_strip_is_where_the_numbers_are() -> None:
     assert "left:40.0%;width:25.0%" in strip and "calc(50.0% - 0.35em)" in strip and "left:14.3%" in strip
 
 
+def test_one_person_has_no_interval() -> None:
+    row = {"accuracy": 0.5, "low": np.nan, "high": np.nan, "verdict": "not settled"}
+    row |= {"difference": 0.25, "difference_low": np.nan, "difference_high": np.nan}
+    shown = str(scores_html(pd.DataFrame([row], index=["mouth"]), "one person"))
+    assert "50.0% (no interval)" in shown and "+25.0 points (no interval): not settled" in shown
+    assert "left:50.0%;width:0.0%" in shown and "nan" not in shown
+
+
 def test_names_and_notes_are_escaped() -> None:
     row = {"accuracy": 0.5, "low": 0.4, "high": 0.6, "difference": np.nan, "verdict": np.nan}
     shown = scores_html(pd.DataFrame([row], index=["<i>"]), "<about>")
