@@ -8,6 +8,7 @@ the video has frames; the stored frame's number, from 1, stands in pose_Tx. Word
     short       ends ten frames early                          aren't touched either; exit code 0
     half        writes half a CSV, then exit 1     slow        hangs in the middle
     killed      writes half a CSV, then SIGKILL    crash       SIGSEGV before the CSV begins
+    mask        a face in two of three frames, with little confidence
 
 FAKE_OPENFACE_LOG names a file that gets a line of JSON for every start. FAKE_OPENFACE_MODELS=missing: exit code 1.
 With --as-docker first it is docker: FAKE_OPENFACE_IMAGES says which images are there, and `run` starts this program on
@@ -47,6 +48,8 @@ def write_csv(path: str, frames: int, name: str) -> None:
         row[0], row[2] = str(number), f"{(number - 1) / 30:.3f}"
         if number > seen:
             row[3], row[4] = "0.00", "0"
+        if "mask" in name:
+            row[3], row[4] = ("0.00", "0") if number % 3 == 0 else ("0.80", row[4])
         if "pose_Tx" in header:
             row[header.index("pose_Tx")] = str(number)
         table.append(row)

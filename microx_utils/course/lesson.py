@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from IPython.core.getipython import get_ipython
-from IPython.display import Image, display
+from IPython.display import Image, Markdown, display
 
 from microx_utils.components import Style
 from microx_utils.corpora import data_sources, resolve_data
@@ -136,6 +136,10 @@ class Lesson:
         path = records.record_figure(self.folder, id, figure, row)
         display(Image(filename=path, width=round(96 * figure.get_figwidth()), alt=alt))
         pyplot.close(figure)  # or the notebook would show it a second time
+
+    def say(self, text: str) -> None:
+        """Show a sentence that was made from results, such as one of `findings`, as Markdown below the cell."""
+        display(Markdown(text))
 
     def record_claim(
         self,

@@ -3,7 +3,7 @@
 import html
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +17,7 @@ from microx_utils.faces.sample import load_truth
 from microx_utils.landmarks import track_frames
 from microx_utils.plots.charts import PALETTE
 from microx_utils.plots.style import INK, MUTED
+from microx_utils.support.errors import DataError
 from microx_utils.trackers.mesh import MeshTracker
 from microx_utils.trackers.quality import INSTALL, installed_trackers
 from microx_utils.video import FPS
@@ -49,7 +50,7 @@ class Take:
 
     frames uint8 (T, H, W, 3) RGB; tracks by tracker; truth float (T, 68, 2), None for real people; hidden bool (T,),
     where a board covers the face; eyes the median distance between the outer eye corners, px; window left, top and side
-    of the square to look at.
+    of the square to look at; lacking tracker -> why it has no landmarks.
     """
 
     frames: NDArray[np.uint8]
@@ -58,18 +59,27 @@ class Take:
     hidden: NDArray[np.bool_]
     eyes: float
     window: tuple[int, int, int]
+    lacking: Mapping[str, str] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=8)
 def load_take(path: str, trackers: tuple[str, ...], truth_folder: str | None, board: bool) -> Take:
     """Return a clip with each tracker's landmarks, which are computed where they are not cached.
 
+    A tracker without landmarks of this clip is `lacking`, with the reason: imported tables may be those of other clips.
     With a board before the face the landmarks are those of "mesh" on the covered frames: the only tracker that is
     always at hand.
     """
     film = load_film(path)
     frames = film.frames
-    tracks = {name: _placed(load_track(path, name), film.scale) for name in trackers}
+    tracks, lacking = {}, {}
+    for name in trackers:
+        try:
+            tracks[name] = _placed(load_track(path, name), film.scale)
+        except DataError as error:
+            if name == "mesh":
+                raise
+            lacking[name] = error.problem
     first = tracks["mesh"]
     hidden = np.zeros(len(frames), bool)
     truth = None
@@ -81,7 +91,7 @@ def load_take(path: str, trackers: tuple[str, ...], truth_folder: str | None, bo
         frames, hidden = cover(frames, known_points)
         tracks = {"mesh": track_of(track_frames(zip(first.times, frames, strict=True), MeshTracker()))}
     eyes = float(np.median(np.linalg.norm(known_points[:, 45] - known_points[:, 36], axis=1)))
-    return Take(frames, tracks, truth, hidden, eyes, face_window(known_points, frames.shape[1:]))
+    return Take(frames, tracks, truth, hidden, eyes, face_window(known_points, frames.shape[1:]), lacking)
 
 
 def _placed(track: Track, factor: float) -> Track:
@@ -136,6 +146,7 @@ def compare(take: Take, frame: int, part: str, threshold: float) -> pd.DataFrame
     """Return a row for each tracker: this frame's confidence and error, the clip's means, and the frames lost.
 
     Errors and movement are in % of the distance between the outer eye corners, over the frames that are not lost.
+    The row of a tracker without landmarks says why.
     """
     rows = {}
     for name, track in take.tracks.items():
@@ -150,6 +161,7 @@ def compare(take: Take, frame: int, part: str, threshold: float) -> pd.DataFrame
             row["hidden and lost"] = f"{(lost & take.hidden).sum()} of {take.hidden.sum()}"
             row["in view, but lost"] = f"{(lost & ~take.hidden).sum()} of {(~take.hidden).sum()}"
         rows[name] = row
+    rows |= {name: {"this frame": f"none: {problem}"} for name, problem in take.lacking.items()}
     if take.truth is not None:
         nothing = np.zeros(len(take.truth), bool)
         rows["truth"] = {"mean movement, %": _mean(movement(take.truth, nothing, part, take.eyes))}

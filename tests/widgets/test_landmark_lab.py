@@ -57,6 +57,16 @@ def live() -> Live:
     return landmark_lab(few_clips().head(4), truth_folder=paths.SAMPLE)
 
 
+def test_a_tracker_without_landmarks_of_a_clip_is_said_to_lack_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenFace's tables may have been imported for another corpus, where OpenFace itself is not installed."""
+    monkeypatch.delenv("OPENFACE_BIN", raising=False)
+    monkeypatch.setenv("PATH", "")
+    load_take.cache_clear()
+    found = load_take(str(HAPPY), ("mesh", "openface"), str(paths.SAMPLE), False)
+    assert list(found.tracks) == ["mesh"]
+    assert "no landmarks by OpenFace" in str(compare(found, 0, "mouth", 0.5).loc["openface", "this frame"])
+
+
 def rows(table: Content) -> dict[Any, dict[Any, Any]]:
     assert isinstance(table, pd.DataFrame)
     return dict(table.to_dict("index"))
