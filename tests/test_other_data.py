@@ -21,7 +21,7 @@ from microx_utils.course.outline import load_course
 from microx_utils.labels import EMOTIONS
 from microx_utils.support import paths
 
-pytestmark = [pytest.mark.notebooks, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.notebooks, pytest.mark.timeout(2500)]
 
 FAKE = Path(__file__).with_name("fake_openface.py")
 OF_THE_SAMPLE = {"figure_01", "extra_found_and_true", "extra_mask_pair"}
@@ -63,7 +63,7 @@ def run_figures(data: str, processed: Path, *options: str, **environment: str) -
             capture_output=True,
             text=True,
             check=False,
-            timeout=1400,
+            timeout=2400,
         ),
         paths.FIGURES / "runs" / name,
         paths.BUILD / "notebooks" / name,
