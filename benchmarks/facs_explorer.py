@@ -19,7 +19,7 @@ from microx_utils.experiments import get_profile, load_experiment
 from microx_utils.faces.held import held_probabilities, look_at
 from microx_utils.labels import EMOTIONS
 from microx_utils.plots.style import EMOTION_COLOURS
-from microx_utils.support.parallel import share_processors
+from microx_utils.support.keras_setup import prepare_networks
 from microx_utils.trackers.mesh import MeshTracker
 from microx_utils.training import build
 from microx_utils.widgets.facs_explorer import ANGLES, LIGHTS, PEOPLE, draw_face, values_for
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--changes", type=int, default=40, help="pictures of each light and mask (default 40)")
     parser.add_argument("--size", type=int, default=256, help="side of the picture, px (default 256)")
     options = parser.parse_args()
-    share_processors()
+    prepare_networks()
     experiment = load_experiment("table1_microx", get_profile("class"), seed=0)
     model, tracker = build(experiment), MeshTracker()
     spent: dict[tuple[str, str], list[tuple[float, float]]] = {}

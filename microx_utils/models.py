@@ -14,6 +14,7 @@ from keras import layers, ops
 
 from microx_utils.components import PAPER_COMPONENTS, block_name, block_parts, check_blocks
 from microx_utils.labels import EMOTIONS
+from microx_utils.support.keras_setup import pinned_keras
 
 FUSION = "fusion"
 """Prefix of the names of the layers after the blocks. A block's layers have the component's name as prefix."""
@@ -229,6 +230,7 @@ def _network(
 
     The shapes in the comments are those of the published network and, after the bar, of the compact one.
     """
+    pinned_keras()
     check_blocks(components)
     if pixels not in ("raw", "scaled"):
         raise ValueError(f'pixels is {pixels!r}; give "raw" or "scaled"')

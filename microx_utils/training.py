@@ -31,7 +31,7 @@ from microx_utils.support import cache as caching
 from microx_utils.support import paths
 from microx_utils.support.checkpoint import Checkpoint
 from microx_utils.support.errors import DataError
-from microx_utils.support.parallel import share_processors
+from microx_utils.support.keras_setup import keras_backend, pinned_keras, prepare_networks
 
 if TYPE_CHECKING:
     import keras
@@ -105,7 +105,7 @@ def train(
     FloatingPointError
         The loss or the validation loss is infinite or not a number.
     """
-    share_processors()
+    prepare_networks()
     check_store(experiment, store)
     segments = split_table(experiment, store) if segments is None else segments
     splits = segments["split"].value_counts()
@@ -125,9 +125,8 @@ def train(
 def run_key(experiment: Experiment, store: CropStore, segments: pd.DataFrame, **more: Any) -> str:
     """Return the hash of everything that decides a run's results; `more` is what other trainers add to it."""
     rows = segments[["segment_id", "emotion", "split", "first", "frames"]].to_csv(index=False)
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     made_from = {"experiment": experiment.settings(), "store": store.key, "rows": rows}
-    return caching.content_key(**made_from, code=CODE_VERSION, backend=backend, **more)
+    return caching.content_key(**made_from, code=CODE_VERSION, backend=keras_backend(), **more)
 
 
 def one_at_a_time(runs: Path) -> AbstractContextManager[None]:
@@ -163,7 +162,7 @@ def _train(
     on_epoch: Callable[[dict[str, float]], None] | None,
 ) -> None:
     """Train to the end, from the last checkpoint if there is one, and write the run's folder."""
-    import keras
+    keras = pinned_keras()
 
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -372,7 +371,7 @@ def score(probabilities: NDArray[np.float32], segments: pd.DataFrame) -> dict[st
 
 def compile_model(model: "keras.Model", experiment: Experiment) -> "keras.Model":
     """Give the network its optimizer and its loss, categorical cross-entropy of class indices."""
-    import keras
+    keras = pinned_keras()
 
     optimizers = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
     optimizer = optimizers[experiment.optimizer](experiment.learning_rate)
@@ -387,8 +386,7 @@ def predictions_table(segments: pd.DataFrame, probabilities: NDArray[np.float32]
 
 
 def _load(path: Path) -> "keras.Model":
-    import keras
-
+    keras = pinned_keras()
     from microx_utils import models  # noqa: F401 - registers the layers that the file names
 
     return keras.models.load_model(path)

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from microx_utils.support.parallel import IN_PROCESS_VARIABLE, share_processors
+from microx_utils.support.keras_setup import prepare_networks
+from microx_utils.support.parallel import IN_PROCESS_VARIABLE
 
 os.environ[IN_PROCESS_VARIABLE] = "1"  # a single job stays here, where a test can replace what it calls
-share_processors()  # before anything starts TensorFlow
+prepare_networks()  # before anything starts TensorFlow
 settings.register_profile("microx", deadline=None)  # a busy machine is slow, not wrong
 settings.load_profile("microx")
 

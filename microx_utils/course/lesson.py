@@ -18,7 +18,7 @@ from microx_utils.course.safe_html import show_safely
 from microx_utils.crops import CropStore
 from microx_utils.experiments import Profile, get_profile
 from microx_utils.support import paths
-from microx_utils.support.parallel import share_processors
+from microx_utils.support.keras_setup import prepare_networks
 from microx_utils.training import Run
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ def open_lesson(
     if type(seed) is not int or seed < 0:
         raise ValueError(f"seed is {seed!r}; give a whole number from 0 up")
     name = resolve_data(data)
-    share_processors()
+    prepare_networks()
     from microx_utils.plots.style import style  # draws, so it is slow to import
 
     style()

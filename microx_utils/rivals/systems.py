@@ -46,6 +46,7 @@ from microx_utils.rivals import classical, descriptors
 from microx_utils.rivals.classical import LEVELS, Fitted
 from microx_utils.support import cache as caching
 from microx_utils.support import paths
+from microx_utils.support.keras_setup import keras_backend
 
 CODE_VERSION = 1
 """Part of every result's key. Raise it when a change to `classical` or `two_streams` changes results."""
@@ -156,7 +157,7 @@ def run_system(
     made_from = {"system": name, "options": chosen, "code": CODE_VERSION, "store": store.key, "rows": rows}
     if name == "two_streams":
         made_from |= {key: getattr(experiment, key) for key in ("seed", "epochs", "patience")}
-        made_from["backend"] = os.environ.get("KERAS_BACKEND", "tensorflow")
+        made_from["backend"] = keras_backend()
     key = caching.content_key(**made_from)
     folder = Path(cache or paths.PROCESSED / "baselines") / f"{name}-{key}"
     with caching.lock(folder):

@@ -35,6 +35,7 @@ from microx_utils.experiments import Experiment
 from microx_utils.labels import EMOTIONS
 from microx_utils.rivals.classical import LEVELS, Fitted
 from microx_utils.rivals.streams import FLOW_SCALE, FLOW_SIZE, clip_inputs, gather, stream_store
+from microx_utils.support.keras_setup import pinned_keras
 
 
 class Aggregation(layers.Layer):
@@ -92,6 +93,7 @@ def build(options: Mapping[str, Any]) -> keras.Model:
 
     Input: {"spatial": uint8 (B, parts, size, size, 3) RGB, "temporal": int8 (B, parts, size, size, 2)}; output (B, 7).
     """
+    pinned_keras()
     size = options["size"]
 
     def stream(name: str, channels: int, scale: float, offset: float) -> tuple[Any, Any]:

@@ -37,18 +37,6 @@ IN_PROCESS_VARIABLE = "MICROX_IN_PROCESS"
 _CLUSTER: ContextVar["Client | None"] = ContextVar("cluster", default=None)
 
 
-def share_processors() -> None:
-    """Set TensorFlow's threads for networks of many small blocks, unless the environment sets them already.
-
-    The blocks of a network are independent and their operations small: on two cores a MicroX trains about 1.6 times as
-    fast with several operations at a time, of one thread each, as with several threads for one operation. TensorFlow
-    reads the variables when it first runs something, so runs call this first.
-    """
-    processors = os.cpu_count() or 1
-    os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(processors))
-    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, processors // 5)))
-
-
 @contextmanager
 def cluster(scheduler: str | None) -> Iterator[None]:
     """Let `run_parallel` use the Dask cluster with its scheduler at this address; None is this machine's processors.

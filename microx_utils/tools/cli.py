@@ -320,9 +320,9 @@ def main(argv: list[str] | None = None) -> int:
 def _prepare_run(tracker: str | None) -> None:
     """Set the environment that notebooks' kernels and other processes inherit, and check that it can be used."""
     from microx_utils.landmarks import TRACKER_VARIABLE, chosen_tracker
-    from microx_utils.support.parallel import share_processors
+    from microx_utils.support.keras_setup import prepare_networks
 
-    share_processors()
+    prepare_networks()
     if tracker:
         os.environ[TRACKER_VARIABLE] = tracker
     try:

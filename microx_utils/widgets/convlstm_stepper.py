@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from microx_utils.plots.charts import PALETTE
 from microx_utils.plots.style import INK, MUTED
+from microx_utils.support.keras_setup import pinned_keras
 from microx_utils.widgets.live import Live, choice, player, slider
 from microx_utils.widgets.shown import Html, Seen, lines
 
@@ -69,8 +70,7 @@ def trace(step: Step, crops: NDArray[np.uint8], *, pixels: str = "scaled", filte
     ValueError
         `step` returns maps of another shape than Keras's, or such with values that are not finite.
     """
-    import keras
-
+    keras = pinned_keras()
     x = crops.astype(np.float32)[None]
     if pixels == "scaled":
         x = x / 127.5 - 1

@@ -26,6 +26,7 @@ from microx_utils.experiments import Experiment
 from microx_utils.labels import CHANCE, EMOTIONS, PROBABILITIES
 from microx_utils.plots.charts import PALETTE
 from microx_utils.plots.style import MUTED, caption_data, write_head, write_percent
+from microx_utils.support.keras_setup import pinned_keras
 from microx_utils.widgets.live import Live, button, choice, problem_html, side_by_side
 from microx_utils.widgets.shown import Html, Seen
 
@@ -76,9 +77,7 @@ def pick_segments(experiment: Experiment, store: CropStore, *, most: int = 256) 
 
 def fresh_weights(experiment: Experiment) -> list[NDArray[np.float32]]:
     """Return an untrained network's weights, drawn by the experiment's seed: the same for scaled and for raw pixels."""
-    import keras
-
-    keras.utils.set_random_seed(experiment.seed)
+    pinned_keras().utils.set_random_seed(experiment.seed)
     return training.build(experiment).get_weights()
 
 
