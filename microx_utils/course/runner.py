@@ -237,13 +237,13 @@ def run_course(
     only: str | None = None,
     jobs: int | None = None,
     notebooks: Path = paths.NOTEBOOKS,
-    build: Path = paths.BUILD,
+    build: Path | None = None,
     say: Callable[[str], None] = print,
 ) -> list[Result]:
     """Run the course's notebooks, each in a fresh kernel, begun in order; a failing one does not stop the others.
 
-    Executed notebooks, their HTML and times.json go to the folder `records.run_name` of `build`/notebooks/. The results
-    are in the course's order.
+    Executed notebooks, their HTML and times.json go to the folder `records.run_name` of `build`/notebooks/; None is
+    `paths.BUILD`. The results are in the course's order.
 
     Parameters
     ----------
@@ -278,7 +278,7 @@ def run_course(
     if problems:
         raise NotebookError(problems)
 
-    folder = build / "notebooks" / records.run_name(profile, where, seed)
+    folder = (build or paths.BUILD) / "notebooks" / records.run_name(profile, where, seed)
     folder.mkdir(parents=True, exist_ok=True)
     speaking = threading.Lock()
 

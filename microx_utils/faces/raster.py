@@ -1,11 +1,12 @@
 """A z-buffer triangle rasteriser (numba): which triangle covers each pixel, where in it, and how far away."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from .compiled import compiled
 
-@njit(cache=True, fastmath=True)
+
+@compiled()
 def rasterize(xy, depth, triangles, cull, triangle_id, barycentric, z_buffer):
     """Draw triangles into three buffers, nearest first.
 

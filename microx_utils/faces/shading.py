@@ -5,8 +5,8 @@ rim colour. Directions point towards the light; colours are linear RGB. A shadow
 """
 
 import numpy as np
-from numba import njit
 
+from .compiled import compiled
 from .head import AXIS_Z
 from .skin_map import BOTTOM, HEIGHT, TOP, WIDTH
 
@@ -20,7 +20,7 @@ SHADOW_BIAS = 0.07
 """dm; a surface this close behind the shadow map's is lit."""
 
 
-@njit(cache=True, fastmath=True, inline="always")
+@compiled(inline="always")
 def _mix(values, a, b, c, w0, w1, w2):
     return (
         values[a, 0] * w0 + values[b, 0] * w1 + values[c, 0] * w2,
@@ -29,18 +29,18 @@ def _mix(values, a, b, c, w0, w1, w2):
     )
 
 
-@njit(cache=True, fastmath=True, inline="always")
+@compiled(inline="always")
 def _unit(x, y, z):
     k = 1.0 / (np.sqrt(x * x + y * y + z * z) + 1e-12)
     return x * k, y * k, z * k
 
 
-@njit(cache=True, fastmath=True, inline="always")
+@compiled(inline="always")
 def _clamp(x):
     return min(1.0, max(0.0, x))
 
 
-@njit(cache=True, fastmath=True)
+@compiled()
 def _sample(texture, u, v):
     """Bilinear lookup, u around the head, v clamped."""
     height, width = texture.shape[0], texture.shape[1]
@@ -54,7 +54,7 @@ def _sample(texture, u, v):
     return upper * (1 - fy) + lower * fy
 
 
-@njit(cache=True, fastmath=True)
+@compiled()
 def _sample_colour(texture, u, v):
     height, width = texture.shape[0], texture.shape[1]
     x, y = u - 0.5, v - 0.5
@@ -70,7 +70,7 @@ def _sample_colour(texture, u, v):
     )
 
 
-@njit(cache=True, fastmath=True)
+@compiled()
 def _light_share(x, y, z, shadow_map, to_light, step):
     """Share of the key light that arrives, 0 to 1: mean over a 5×5 window of the shadow map, every `step`-th texel."""
     size = shadow_map.shape[0]
@@ -86,7 +86,7 @@ def _light_share(x, y, z, shadow_map, to_light, step):
     return total / (25.0 if step == 1 else 9.0)
 
 
-@njit(cache=True, fastmath=True)
+@compiled()
 def _eye_colour(x, y, z, iris, pupil):
     """Colour of the eyeball in direction (x, y, z) from its centre, z forwards: white, iris, pupil."""
     angle, around = np.arccos(min(1.0, max(-1.0, z))), np.arctan2(y, x)
@@ -101,7 +101,7 @@ def _eye_colour(x, y, z, iris, pupil):
     return red, green, blue
 
 
-@njit(cache=True, fastmath=True)
+@compiled()
 def _teeth_colour(x, y, z):
     """Colour of teeth and gums at a template point."""
     gum = _clamp((y - 6.72) / 0.04) if y > 6.62 else _clamp((6.50 - y) / 0.04)
@@ -114,7 +114,7 @@ def _teeth_colour(x, y, z):
     )
 
 
-@njit(cache=True, fastmath=True)
+@compiled()
 def shade(
     triangle_id, barycentric, triangles, part, positions, normals, rest, occlusion, mouth, cloth, colours,
     albedo, relief, gloss, turn, eye_rest, eye_now, iris, pupil, lights, camera, shadow_map, to_light,
@@ -221,7 +221,7 @@ def shade(
                 out[row, column, k] = colour * light + shine * lights[1, k] + lights[5, k] * rim * grazing * 0.08
 
 
-@njit(cache=True, fastmath=True)
+@compiled()
 def shade_hair(
     triangle_id, barycentric, triangles, positions, normals, rest, layer, coverage, strands, hair_colour,
     lights, camera, shadow_map, to_light, turn, across, along, softness, depth, z_buffer, out,

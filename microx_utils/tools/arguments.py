@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 
@@ -58,6 +59,7 @@ class Data(argparse.Action):
 
 _DATA = '"sample" (default), a folder with BAUM-1 and BAUM-2, or a corpus as NAME or NAME=FOLDER; may be repeated'
 _TRACKERS = "program that finds the landmarks: mesh, openface or dlib (default: MICROX_LANDMARKS, or else mesh)"
+_OUT = "folder for figures/ and build/ (default: MICROX_OUTPUT, or else the checkout)"
 _OPTIONS: dict[str, dict[str, Any]] = {
     "--profile": {
         "type": checked(_profile),
@@ -68,6 +70,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "--data": {"action": Data, "default": "sample", "metavar": "WHICH", "help": _DATA},
     "--landmarks": {"type": checked(_tracker), "metavar": "TRACKER", "help": _TRACKERS},
     "--jobs": {"type": checked(count), "metavar": "N", "help": "number of processes (default: one per core)"},
+    "--out": {"type": Path, "metavar": "FOLDER", "help": _OUT},
     "--scheduler": {"metavar": "ADDRESS", "help": "Dask cluster, such as tcp://host:8786 (default: this machine)"},
 }
 """Options that several commands share."""

@@ -52,7 +52,7 @@ def figures_command(arguments: argparse.Namespace) -> int:
     for name, failure in failures:
         place = f", cell {failure.cell}" if failure.cell else ""
         print(f"\n{name}{place}:\n{failure.traceback}", file=sys.stderr, flush=True)
-    if failures and folder == paths.FIGURES:
+    if failures and folder == paths.REFERENCE:
         print("The published gallery was left as it was, because not every notebook ran to its page.", file=sys.stderr)
     else:
         _save_gallery(folder)
@@ -121,7 +121,7 @@ def gallery_command(arguments: argparse.Namespace) -> int:
 
     folder = records.output_folder(arguments.profile, arguments.data)
     changed = _save_gallery(folder)
-    if folder == paths.FIGURES:
+    if folder == paths.REFERENCE:
         changed += save_time_lines(load_course(), paths.NOTEBOOKS)
     print("\n".join(f"wrote {paths.short(page)}" for page in changed) or "all pages were up to date")
     return 0
@@ -132,7 +132,7 @@ def _save_gallery(folder: Path) -> list[Path]:
     from microx_utils.course import gallery
     from microx_utils.course.outline import load_course
 
-    readme = paths.ROOT / "README.md" if folder == paths.FIGURES else None
+    readme = paths.ROOT / "README.md" if folder == paths.REFERENCE else None
     return gallery.save_gallery(folder, load_course(), readme=readme)
 
 
@@ -243,7 +243,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"microx {importlib.metadata.version('microx-utils')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    run = add_command(commands, "figures", figures_command, "run the notebooks and write figures/", *RUN)
+    run = add_command(commands, "figures", figures_command, "run the notebooks and write figures/", *RUN, "--out")
     run.add_argument("--only", metavar="03,06", help="only these notebooks, by number or topic")
     run.add_argument("--seed", type=checked(seed), default=0, help="seed of all randomness (default: 0)")
     run.add_argument("--jobs", type=checked(count), help="notebooks at a time (default: 2, or 1 on one core)")
@@ -261,7 +261,7 @@ def build_parser() -> argparse.ArgumentParser:
     text = "number of seeds, each with other folds of people (default: 1)"
     train.add_argument("--seeds", type=checked(count), default=1, help=text)
 
-    add_command(commands, "gallery", gallery_command, "rebuild the generated pages", *RUN)
+    add_command(commands, "gallery", gallery_command, "rebuild the generated pages", *RUN, "--out")
 
     exercises = add_command(
         commands, "exercises", exercises_command, "make exercises/, the notebooks without their answers"
@@ -296,12 +296,22 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+_ELSEWHERE = " Make it writable, or set MICROX_PROCESSED (caches) and MICROX_OUTPUT (figures) to folders that are."
+_REMEDIES = {
+    errno.ENOSPC: " Free some space, or set MICROX_PROCESSED to a larger disk.",
+    errno.EACCES: _ELSEWHERE,
+    errno.EROFS: _ELSEWHERE,
+}
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; return 0, 1 if something failed, or 2 if the request can't be carried out."""
     arguments = build_parser().parse_args(argv)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # not every terminal has every letter
+    if getattr(arguments, "out", None):
+        os.environ["MICROX_OUTPUT"] = str(arguments.out.absolute())  # kernels read it as well
     try:
         if hasattr(arguments, "landmarks"):
             _prepare_run(arguments.landmarks)
@@ -309,8 +319,8 @@ def main(argv: list[str] | None = None) -> int:
     except DataError as error:
         return _refuse(error)
     except OSError as error:
-        full = " Free some space, or set MICROX_PROCESSED to a larger disk." if error.errno == errno.ENOSPC else ""
-        print(f"microx: {error.filename or 'writing'}: {error.strerror or error}.{full}", file=sys.stderr)
+        remedy = _REMEDIES.get(error.errno or 0, "")
+        print(f"microx: {error.filename or 'writing'}: {error.strerror or error}.{remedy}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("microx: interrupted; finished work is kept, and the same command continues it", file=sys.stderr)

@@ -153,12 +153,20 @@ def check_data(data: Path) -> list[Check]:
 
 def check_cache() -> Check:
     """Check that stage outputs can be written to MICROX_PROCESSED, or to the default folder."""
-    folder = paths.PROCESSED
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if existing.is_dir() and os.access(existing, os.W_OK):
-        return Check("cache", OK, f"{shutil.disk_usage(existing).free / GIB:.1f} GiB free for {folder}")
-    problem = f"can't write to {folder}: {existing} is {'not writable' if existing.is_dir() else 'a file'}"
-    return Check("cache", MISSING, problem, "Set MICROX_PROCESSED to a folder that you can write to.")
+    try:
+        folder = paths.writable(paths.PROCESSED, "MICROX_PROCESSED")
+    except DataError as error:
+        return Check("cache", MISSING, f"{error.path} {error.problem}", error.remedy)
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    return Check("cache", OK, f"{shutil.disk_usage(existing).free / GIB:.1f} GiB free for {folder}")
+
+
+def check_output() -> Check:
+    """Check that figures and executed notebooks can be written."""
+    try:
+        return Check("output", OK, f"figures in {paths.short(paths.FIGURES)}, notebooks in {paths.short(paths.BUILD)}")
+    except DataError as error:
+        return Check("output", MISSING, f"{error.path} {error.problem}", error.remedy)
 
 
 def check_kept(folder: Path) -> Check:
@@ -187,13 +195,15 @@ def check_openface() -> Check:
 
 def examine(root: Path = paths.ROOT, *, deep: bool = False) -> list[Check]:
     """Return all checks for a checkout; takes about a second, or as long as it takes to read the cache if `deep`."""
+    kept = check_cache()
     return [
         check_python(),
         *check_packages(root / "requirements.txt"),
         check_opencv(),
         *check_machine(root),
-        check_cache(),
-        *([check_kept(paths.PROCESSED)] if deep else []),
+        kept,
+        *([check_kept(paths.PROCESSED)] if deep and kept.state == OK else []),
+        check_output(),
         check_openface(),
         *check_data(root / "data"),
     ]

@@ -1,17 +1,21 @@
 """The face renderer: geometry, light on the right side, and nothing but the face telling the emotion."""
 
 import dataclasses
+from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 
 from microx_utils.faces import SCENES, render_clip, render_still
 from microx_utils.faces.action_units import ACTION_UNITS, INDEX, PROTOTYPES, TRUTH_NAMES, shape_weights, split_sides
+from microx_utils.faces.compiled import compiled
 from microx_utils.faces.head import deform, head_model, rotation
 from microx_utils.faces.raster import rasterize, vertex_normals
 from microx_utils.faces.render import Stage, still_drawer
 from microx_utils.faces.timecourse import onset_apex_offset, perform
 from microx_utils.labels import EMOTIONS
+from microx_utils.support import paths
 
 SMALL = (228, 128)
 RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)
@@ -247,3 +251,16 @@ def test_scarves_and_glasses_and_bald_heads_are_drawn() -> None:
     for seed in styles:
         image = render_still(seed, {}, size=(96, 96))
         assert image.std() > 20
+
+
+def doubled(value: float) -> float:
+    return 2 * value
+
+
+def test_the_renderer_needs_no_writable_package_or_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # as if no other folder could be written to
+    monkeypatch.setattr(numba.config, "CACHE_LOCATOR_CLASSES", "UserProvidedCacheLocator")
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    monkeypatch.setattr(paths, "PROCESSED", tmp_path)
+    assert compiled()(doubled)(1.5) == 3.0
+    assert list((tmp_path / "numba").rglob("*doubled*.nbc"))

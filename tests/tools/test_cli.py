@@ -1,5 +1,6 @@
 """The command `microx`: quick to start, strict about what it is asked, honest exit codes."""
 
+import errno
 import os
 import re
 import shutil
@@ -56,8 +57,8 @@ def test_bad_arguments(arguments: list[str], message: str, capsys: pytest.Captur
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty checkout with a data folder, and a course of two notebooks."""
     folders = {"FIGURES": "figures", "BUILD": "build", "NOTEBOOKS": "notebooks", "SAMPLE": "sample"}
-    for name, folder in (folders | {"EXERCISES": "exercises"}).items():
-        (tmp_path / folder).mkdir()
+    for name, folder in (folders | {"EXERCISES": "exercises", "REFERENCE": "figures"}).items():
+        (tmp_path / folder).mkdir(exist_ok=True)
         monkeypatch.setattr(paths, name, tmp_path / folder)
     (tmp_path / "sample" / "BAUM-2").mkdir()
     monkeypatch.setattr(paths, "ROOT", tmp_path)
@@ -188,6 +189,55 @@ def test_landmarks_option_reaches_the_whole_run(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(cli, "preprocess_command", lambda _: ["mesh", "openface"].index(landmarks.chosen_tracker()))
     assert cli.main(["preprocess"]) == 0
     assert cli.main(["preprocess", "--landmarks", "openface"]) == 1
+
+
+def test_output_can_go_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MICROX_OUTPUT", "")  # so that it is put back
+    for name in ("FIGURES", "BUILD"):
+        monkeypatch.setattr(paths, name, tmp_path)
+        monkeypatch.delattr(paths, name)  # as in a new process
+    readme = (paths.ROOT / "README.md").read_bytes()
+    assert cli.main(["gallery", "--out", str(tmp_path / "out")]) == 0
+    assert sorted(path.name for path in (tmp_path / "out" / "figures").glob("*.md")) == ["README.md", "claims.md"]
+    assert (paths.ROOT / "README.md").read_bytes() == readme  # it shows the reference
+    said = capsys.readouterr().out
+    assert str(tmp_path / "out" / "figures" / "README.md") in said and "notebooks/" not in said
+
+
+@pytest.mark.parametrize(
+    ("variable", "name", "command"),
+    [
+        ("MICROX_OUTPUT", "FIGURES", ["figures", "--only", "00"]),
+        ("MICROX_PROCESSED", "PROCESSED", ["preprocess", "--profile", "smoke"]),
+    ],
+)
+def test_a_folder_of_the_environment_that_cannot_be_used_is_told_at_once(
+    variable: str,
+    name: str,
+    command: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(paths, name, tmp_path)
+    monkeypatch.delattr(paths, name)
+    monkeypatch.setenv(variable, "here")
+    assert cli.main(command) == 2
+    assert f"microx: {variable}=here: isn't a full path" in capsys.readouterr().err
+
+
+def test_a_file_that_cannot_be_written_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "claims.json"))
+
+    monkeypatch.setattr(cli, "doctor_command", refuse)
+    assert cli.main(["doctor"]) == 1
+    said = capsys.readouterr().err
+    assert f"{tmp_path / 'claims.json'}: Permission denied. Make it writable, or set MICROX_PROCESSED" in said
 
 
 def test_lab_opens_notebook_00_with_the_whole_course_beside_it(tmp_path: Path) -> None:

@@ -105,6 +105,17 @@ def test_a_cache_that_cannot_be_written_is_missing(tmp_path: Path, monkeypatch: 
     assert "MICROX_PROCESSED" in check.remedy
 
 
+def test_output_that_cannot_be_written_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor.paths, "FIGURES", paths.ROOT / "figures")
+    monkeypatch.setattr(doctor.paths, "BUILD", tmp_path / "build")
+    assert doctor.check_output() == Check("output", doctor.OK, f"figures in figures, notebooks in {tmp_path}/build")
+    monkeypatch.delattr(doctor.paths, "BUILD")
+    monkeypatch.setenv("MICROX_OUTPUT", "here")
+    check = doctor.check_output()
+    assert (check.state, "MICROX_OUTPUT=here" in check.found) == (doctor.MISSING, True)
+    assert check.remedy.startswith("Set MICROX_OUTPUT")
+
+
 def test_openface_that_is_asked_for_and_absent_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "find_program", lambda: None)
     monkeypatch.delenv("MICROX_LANDMARKS", raising=False)
