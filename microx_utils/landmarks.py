@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from microx_utils.support import paths
-from microx_utils.support.cache import atomic_file, content_key, file_key, ready
+from microx_utils.support.cache import atomic_file, content_key, file_key, lock, ready
 from microx_utils.support.delimited import read_delimited
 from microx_utils.support.errors import DataError
 from microx_utils.video import FPS, iter_frames, video_key
@@ -289,8 +289,8 @@ def clip_landmarks(
     tracker = chosen_tracker(tracker)
     frames = iter_frames(path, fps=FPS)  # first, so that the error for an unreadable file is that of the video
     kept = kept_table(path, tracker, cache)
-    if ready(kept):
-        return read_openface_csv(kept)
-    table = get_tracker(tracker).find_landmarks(path, frames, kept.parent)
-    write_openface_csv(table, kept, checked=True)
-    return table
+    if not ready(kept):
+        with lock(kept):  # a second process waits here and then finds the table
+            if not ready(kept):
+                write_openface_csv(get_tracker(tracker).find_landmarks(path, frames, kept.parent), kept, checked=True)
+    return read_openface_csv(kept)

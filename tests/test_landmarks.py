@@ -2,7 +2,10 @@
 
 import gzip
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from microx_utils import landmarks
 from microx_utils.landmarks import (
     REQUIRED_COLUMNS,
     X_COLUMNS,
@@ -219,3 +223,24 @@ def test_writing_refuses_a_bad_table_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="rise by one"):
         write_openface_csv(table, tmp_path / "clip.csv")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_two_notebooks_at_once_track_a_clip_once(
+    openface_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = read_openface_csv(openface_data / "happy.csv")
+    calls = []
+
+    def find_landmarks(path: Path, *_: object) -> pd.DataFrame:
+        calls.append(path)
+        time.sleep(0.3)  # the other one comes meanwhile
+        return table
+
+    tracker = SimpleNamespace(version=lambda: 1, find_landmarks=find_landmarks)
+    monkeypatch.setattr(landmarks, "get_tracker", lambda _: tracker)
+    with ThreadPoolExecutor(2) as threads:
+        clips = [openface_data / "happy.mp4"] * 2
+        first, second = threads.map(lambda clip: landmarks.clip_landmarks(clip, tracker="mesh", cache=tmp_path), clips)
+    assert len(calls) == 1
+    pd.testing.assert_frame_equal(first, second)
+    pd.testing.assert_frame_equal(first, table, check_like=True)

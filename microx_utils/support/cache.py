@@ -11,8 +11,8 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -202,18 +202,34 @@ def lock(path: str | os.PathLike[str], *, patience: float = 5.0) -> Iterator[Non
 
     A run that waits longer than `patience` seconds says so once on stderr, and keeps waiting.
     """
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    file_lock = FileLock(target.with_name(f".{target.name}.lock"))
+    file_lock = _file_lock(path)
     try:
         file_lock.acquire(timeout=patience)
     except Timeout:
-        print(f"waiting for another run on {target}", file=sys.stderr, flush=True)
+        print(f"waiting for another run on {path}", file=sys.stderr, flush=True)
         file_lock.acquire()
     try:
         yield
     finally:
         file_lock.release()
+
+
+@contextmanager
+def claimed(places: Iterable[Path]) -> Iterator[set[Path]]:
+    """Hold the locks of those places that no other run holds, without waiting, and yield them."""
+    with ExitStack() as held:
+        mine = set()
+        for place in places:
+            with suppress(Timeout):
+                held.enter_context(_file_lock(place).acquire(timeout=0))
+                mine.add(place)
+        yield mine
+
+
+def _file_lock(path: str | os.PathLike[str]) -> FileLock:
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(target.with_name(f".{target.name}.lock"))
 
 
 def reserve_array(path: str | os.PathLike[str], shape: tuple[int, ...]) -> None:

@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from microx_utils.landmarks import REQUIRED_COLUMNS, kept_table, read_openface_csv, write_openface_csv
-from microx_utils.support.cache import ready
+from microx_utils.support.cache import claimed, lock, ready
 from microx_utils.support.delimited import read_text, split_header
 from microx_utils.support.errors import DataError, problem_of
 from microx_utils.trackers.openface_program import FLAGS, HOW_TO_GET, Program, find_program, start
@@ -43,6 +44,7 @@ def run_openface(
     clips_per_start: int = 16,
     timeout_s: float | None = None,
     worked_before: bool = False,
+    claim: Callable[[list[str]], AbstractContextManager[list[str]]] = nullcontext,
 ) -> dict[str, str]:
     """Run OpenFace over videos, and return the problem of each, "" for those with landmarks.
 
@@ -69,11 +71,13 @@ def run_openface(
         Seconds that one clip may take; by default a minute, and half a second for each frame.
     worked_before
         OpenFace has worked here before: if it now fails for every clip, the clips are at fault.
+    claim
+        Called with the videos of a start before it begins; yields those to run it on, until it has ended.
 
     Returns
     -------
     {video: problem}
-        "" or what was wrong, with the end of OpenFace's output.
+        "" or what was wrong, with the end of OpenFace's output; nothing for a video that `claim` left out.
 
     Raises
     ------
@@ -94,7 +98,7 @@ def run_openface(
         raise DataError("OpenFace", "isn't found on this machine", HOW_TO_GET)
     folder = Path(folder).absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    shared = _Run(program, folder, done, timeout_s, worked_before)
+    shared = _Run(program, folder, done, timeout_s, worked_before, claim)
     size = min(clips_per_start, -(-len(names) // jobs))
     problems: dict[str, str] = {}
     with (
@@ -131,15 +135,21 @@ class _Run:
         done: Callable[[str, pd.DataFrame], None],
         timeout_s: float | None,
         worked_before: bool,
+        claim: Callable[[list[str]], AbstractContextManager[list[str]]],
     ) -> None:
         self.program, self.folder, self.done, self.timeout_s = program, folder, done, timeout_s
+        self.claim = claim
         self.stop = threading.Event()
         self.under_way: dict[int, int] = {}  # thread -> clips of its batch that are finished, for the bar
         self._wrote = worked_before  # whether any start has left a CSV
         self._failed_alone: set[str] = set()  # clips that failed alone as if the program were broken
 
     def batch(self, videos: list[str]) -> dict[str, str]:
-        """Return the problems of some videos; only of those that are finished, when `stop` is set."""
+        """Return the problems of the videos that are claimed; only of finished ones, when `stop` is set."""
+        with self.claim(videos) as mine:
+            return self._batch(mine)
+
+    def _batch(self, videos: list[str]) -> dict[str, str]:
         problems: dict[str, str] = {}
         self.under_way[threading.get_ident()] = 0
         with tempfile.TemporaryDirectory(prefix=".openface-", dir=self.folder, ignore_cleanup_errors=True) as name:
@@ -273,7 +283,10 @@ def find_landmarks(
 
 
 def run_missing(names: list[str], jobs: int | None, cache: str | os.PathLike[str] | None) -> dict[str, str]:
-    """Run OpenFace over the videos without a kept table; return each video's problem, "" if its table is kept now."""
+    """Run OpenFace over the videos without a kept table; return each video's problem, "" if its table is kept now.
+
+    Another run at the same time, in another notebook for instance, does other clips.
+    """
     problems, places = {}, {}
     for name in names:
         try:
@@ -283,15 +296,26 @@ def run_missing(names: list[str], jobs: int | None, cache: str | os.PathLike[str
             problems[name] = problem_of(error)
     # copies of one video share one table
     todo = {place: name for name, place in places.items() if not ready(place)}
-    if todo:
-        worked_before = len(todo) < len(set(places.values()))
+    worked_before = len(todo) < len(set(places.values()))
+    failed: dict[str, str] = {}
 
-        def keep(name: str, table: pd.DataFrame) -> None:
-            write_openface_csv(at_30_fps(table, name), places[name], checked=True)
+    def keep(name: str, table: pd.DataFrame) -> None:
+        write_openface_csv(at_30_fps(table, name), places[name], checked=True)
 
-        folder = next(iter(todo)).parent
-        failed = run_openface([*todo.values()], folder, keep, jobs=jobs, worked_before=worked_before)
-        problems |= {name: failed[todo[place]] for name, place in places.items() if place in todo}
+    @contextmanager
+    def claim(batch: list[str]) -> Iterator[list[str]]:
+        with claimed(places[name] for name in batch) as free:
+            yield [name for name in batch if places[name] in free and not ready(places[name])]
+
+    left = todo
+    while left:
+        folder = next(iter(left)).parent
+        failed |= run_openface([*left.values()], folder, keep, jobs=jobs, worked_before=worked_before, claim=claim)
+        left = {place: name for place, name in left.items() if name not in failed and not ready(place)}
+        for place in list(left)[:1]:
+            with lock(place):  # until the other run is done with it
+                pass
+    problems |= {name: failed.get(todo[place], "") for name, place in places.items() if place in todo}
     return {name: problems.get(name, "") for name in names}
 
 

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import pytest
 
 from microx_utils import corpora, landmarks
 from microx_utils.landmarks import action_units, clip_landmarks, kept_table, read_openface_csv, success_array
+from microx_utils.support.cache import lock
 from microx_utils.support.errors import DataError
 from microx_utils.tools import cli, doctor
 from microx_utils.trackers import openface
@@ -103,9 +105,9 @@ def run(videos: Sequence[Path | str], folder: Path, **options: Any) -> tuple[lis
 
 
 def left_behind(folder: Path) -> list[str]:
-    """Temporary files and folders; checksums begin with a dot too, but belong to a table that is there."""
-    sums = {f".{path.name}.sum" for path in folder.rglob("*") if not path.name.startswith(".")}
-    return [path.name for path in folder.rglob("*") if path.name.startswith(".") and path.name not in sums]
+    """Temporary files and folders; checksums and locks begin with a dot too."""
+    kept = (".sum", ".lock")
+    return [path.name for path in folder.rglob("*") if path.name.startswith(".") and not path.name.endswith(kept)]
 
 
 # --- where the program is ---
@@ -357,7 +359,7 @@ def test_a_clip_without_a_face_is_no_error_here(tmp_path: Path, film: Callable[.
 def test_a_bad_clip_is_named(tmp_path: Path, film: Callable[..., Path], program: Program) -> None:
     with pytest.raises(DataError, match=r"crash\.mp4: OpenFace left no CSV; it was killed by SIGSEGV"):
         clip_landmarks(film("crash"), tracker="openface", cache=tmp_path)
-    assert [path for path in (tmp_path / "landmarks").rglob("*") if path.is_file()] == []
+    assert left_behind(tmp_path / "landmarks") == list((tmp_path / "landmarks").rglob("*.csv")) == []
 
 
 def test_kept_tables_need_no_program(tmp_path: Path, film: Callable[..., Path], program: Program) -> None:
@@ -388,6 +390,45 @@ def test_a_corpus_is_prepared_by_few_starts_and_resumed(
     assert len(starts()) == before
     prepare_landmarks([*videos, film("new")], tracker="openface", jobs=1, cache=tmp_path)
     assert starts()[before:] == [2, 1, 1]  # the bad one and the new one, then each alone
+
+
+PREPARE = """
+import sys, time
+from pathlib import Path
+from microx_utils.trackers.prepare import prepare_landmarks
+folder, *videos = sys.argv[1:]
+Path(folder, f"ready-{time.monotonic_ns()}").touch()
+while len(list(Path(folder).glob("ready-*"))) < 2:
+    time.sleep(0.01)
+rows = prepare_landmarks(videos, tracker="openface", jobs=2, cache=folder)
+print((rows["problem"] == "").tolist())
+"""
+
+
+def test_two_runs_at_once_do_each_clip_once(
+    tmp_path: Path, film: Callable[..., Path], program: Program, starts: Callable[[], list[int]]
+) -> None:
+    videos = [film(f"clip{number}") for number in range(12)]
+    command = [sys.executable, "-c", PREPARE, str(tmp_path), *map(str, videos)]
+    environment = os.environ | {"PYTHONPATH": str(FAKE.parents[1])}
+    runs = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [run.communicate(timeout=300)[0] for run in runs] == [f"{[True] * 12}\n"] * 2
+    assert sum(starts()) == 12
+
+
+def test_a_clip_of_a_run_that_died_is_done_by_the_one_that_waited(
+    tmp_path: Path, film: Callable[..., Path], program: Program, starts: Callable[[], list[int]]
+) -> None:
+    videos = [film("one"), film("two")]
+    with ThreadPoolExecutor(1) as thread:
+        with lock(kept_table(videos[0], "openface", tmp_path)):
+            rows = thread.submit(prepare_landmarks, videos, tracker="openface", jobs=1, cache=tmp_path)
+            while not kept_table(videos[1], "openface", tmp_path).exists():
+                time.sleep(0.01)
+            assert starts() == [1]  # the other one meanwhile
+            assert not rows.done()
+        assert rows.result(timeout=60)["problem"].tolist() == ["", ""]
+    assert starts() == [1, 1]
 
 
 # --- CSVs made elsewhere ---
