@@ -5,12 +5,13 @@ network, named after the paper's tables. A table of experiments.toml at a profil
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from microx_utils.components import STYLES, check_blocks
+from microx_utils.support.errors import blamed_on
 
 PROFILES_FILE = Path(__file__).with_name("profiles.toml")
 EXPERIMENTS_FILE = Path(__file__).with_name("experiments.toml")
@@ -34,22 +35,29 @@ LIMITS = ("subjects", "own_subjects", "max_frames", "max_segments", "epoch_steps
 LATER = {"gates": "sigmoid", "epoch_steps": None}
 """Fields added to `Experiment` later, and what older runs had for them: left out of keys, which stay valid."""
 
-_COUNTS = (
-    *("crop_size", "filters", "stride", "dense", "batch_size", "epochs", "runs", "patience"),
-    *("bootstrap", "seeds", "frames", "step"),
-)
+_COUNTS: tuple[str, ...] = ("crop_size", "filters", "stride", "dense", "batch_size", "epochs", "runs", "patience")
+_COUNTS += ("bootstrap", "seeds", "frames", "step")
+_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    **{key: (of.__contains__, f"choose from {of}") for key, of in CHOICES.items()},
+    **{key: (lambda n: type(n) is int and n >= 1, "give a whole number of at least 1") for key in _COUNTS},
+    **{key: (lambda n: type(n) is int and n >= 0, "give a whole number of at least 0") for key in (*LIMITS, "seed")},
+    "learning_rate": (lambda x: type(x) is float and 0 < x < float("inf"), "give a number above 0, such as 0.001"),
+    "min_available": (lambda x: type(x) in (int, float) and 0 <= x <= 1, "give a number from 0 to 1"),
+    "augment": (lambda x: type(x) is bool, "give true or false"),
+    "components": (lambda x: type(x) is tuple and {*map(type, x)} <= {str}, "give a list of names"),
+    "name": (
+        lambda x: Path(x).name == x and 0 < len(x) <= 100,
+        "give one that a folder can have, up to 100 letters",
+    ),
+}
 
 
 def _check(where: str, values: Mapping[str, Any]) -> None:
     """Raise ValueError if a field holds a value of the wrong type, out of range, or outside its choices."""
     for key, value in values.items():
-        if key in CHOICES and value not in CHOICES[key]:
-            raise ValueError(f"{where}: {key} is {value!r}; choose from {CHOICES[key]}")
-        least = 1 if key in _COUNTS else 0 if key in LIMITS and value is not None else None
-        if least is not None and (type(value) is not int or value < least):
-            raise ValueError(f"{where}: {key} is {value!r}; give a whole number of at least {least}")
-    if not (isinstance(values["learning_rate"], float) and values["learning_rate"] > 0):
-        raise ValueError(f"{where}: learning_rate is {values['learning_rate']!r}; give a number above 0, such as 0.001")
+        holds, wanted = _RULES.get(key, (lambda _: True, ""))
+        if not (holds(value) or (value is None and key in LIMITS)):
+            raise ValueError(f"{where}: {key} is {value!r}; {wanted}")
 
 
 @dataclass(frozen=True)
@@ -99,9 +107,9 @@ def parse_profile(name: str, row: dict[str, Any]) -> Profile:
 
 
 def read_profiles(path: Path = PROFILES_FILE) -> dict[str, Profile]:
-    """Return every profile of a TOML file by name, in the file's order."""
-    tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    return {name: parse_profile(name, row) for name, row in tables.items()}
+    """Return every profile of a TOML file by name, in the file's order. Raises DataError if one can't be used."""
+    with blamed_on(path):
+        return {name: parse_profile(name, row) for name, row in tomllib.loads(path.read_text("utf-8")).items()}
 
 
 _PROFILES = read_profiles()
@@ -198,21 +206,20 @@ class Experiment:
 
 def read_experiments() -> dict[str, dict[str, Any]]:
     """Return the tables of experiments.toml by name."""
-    return tomllib.loads(EXPERIMENTS_FILE.read_text(encoding="utf-8"))
+    with blamed_on(EXPERIMENTS_FILE):
+        return tomllib.loads(EXPERIMENTS_FILE.read_text(encoding="utf-8"))
 
 
 def load_experiment(name: str, profile: Profile, *, seed: int = 0) -> Experiment:
     """Return an experiment of experiments.toml at a profile's size.
 
-    Raises
-    ------
-    ValueError
-        No experiment has this name, or `parse_experiment` refuses its table.
+    Raises ValueError for an unknown name, and DataError for a table that `parse_experiment` refuses.
     """
     rows = read_experiments()
     if name not in rows:
         raise ValueError(f"unknown experiment {name!r}; choose from {tuple(rows)}")
-    return parse_experiment(name, rows[name], profile, seed=seed)
+    with blamed_on(EXPERIMENTS_FILE):
+        return parse_experiment(name, rows[name], profile, seed=seed)
 
 
 def parse_experiment(name: str, row: Mapping[str, Any], profile: Profile, *, seed: int) -> Experiment:
@@ -229,4 +236,6 @@ def parse_experiment(name: str, row: Mapping[str, Any], profile: Profile, *, see
     if unknown:
         raise ValueError(f"experiment {name!r}: unknown keys {unknown}; choose from {settable}")
     values = {key: value for key, value in (asdict(profile) | dict(row)).items() if key in known}
-    return Experiment(**values | {"name": name, "seed": seed, "components": tuple(values["components"])})
+    if isinstance(values["components"], list):
+        values["components"] = tuple(values["components"])
+    return Experiment(**values | {"name": name, "seed": seed})

@@ -188,7 +188,6 @@ def build_published(
     ValueError
         Unknown, repeated or no components; an unknown `pixels` or `gates`; frames smaller than the kernel.
     """
-
     gate = _gate_function(gates)
     conv_lstm = partial(layers.ConvLSTM2D, filters, 3, recurrent_activation=gate, data_format="channels_last")
     return _network("microx_published", conv_lstm, components, (frames, size, size, channels), dense, pixels)
@@ -218,7 +217,6 @@ def build_compact(
 
     The other parameters, the return value and the errors are those of `build_published`.
     """
-
     conv_lstm = partial(FastConvLSTM2D, filters, 3, stride, gates)
     return _network("microx_compact", conv_lstm, components, (frames, size, size, channels), dense, pixels)
 

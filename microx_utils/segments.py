@@ -122,11 +122,8 @@ def split_segments(
     """
     if by not in SPLIT_RULES:
         raise ValueError(f"unknown split rule {by!r}; choose from {SPLIT_RULES}")
-    groups = {
-        "subject": segments["split_group"],
-        "clip": segments["clip_id"],
-        "segment": segments["segment_id"],
-    }[by].to_numpy()
+    column = {"subject": "split_group", "clip": "clip_id", "segment": "segment_id"}[by]
+    groups = segments[column].to_numpy()
     labels = segments["emotion"].to_numpy()
     result = np.full(len(segments), "train", dtype=object)
     rest = np.arange(len(segments))

@@ -163,7 +163,6 @@ def _train(
 ) -> None:
     """Train to the end, from the last checkpoint if there is one, and write the run's folder."""
     keras = pinned_keras()
-
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -372,7 +371,6 @@ def score(probabilities: NDArray[np.float32], segments: pd.DataFrame) -> dict[st
 def compile_model(model: "keras.Model", experiment: Experiment) -> "keras.Model":
     """Give the network its optimizer and its loss, categorical cross-entropy of class indices."""
     keras = pinned_keras()
-
     optimizers = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
     optimizer = optimizers[experiment.optimizer](experiment.learning_rate)
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])

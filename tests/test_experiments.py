@@ -1,6 +1,7 @@
 """Profiles and experiments: strict reading of their tables."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from microx_utils.experiments import (
     load_experiment,
     parse_profile,
 )
+from microx_utils.support.errors import DataError
 
 
 def test_three_profiles_smallest_first() -> None:
@@ -68,6 +70,9 @@ def test_row_of_the_class_profile_parses_back() -> None:
         ({"subjects": -1}, "subjects is -1"),
         ({"epochs": 30, "runs": 4}, "30 epochs don't divide into 4"),
         ({"learning_rate": 0.0}, "learning_rate is 0.0"),
+        ({"learning_rate": float("inf")}, "learning_rate is inf; give a number above 0, such as 0.001"),
+        ({"learning_rate": [0.1]}, r"learning_rate is \[0.1\]"),
+        ({"bootstrap": True}, "bootstrap is True"),
     ],
 )
 def test_bad_row_is_refused(changes: dict[str, Any], message: str) -> None:
@@ -122,8 +127,47 @@ def test_unknown_experiment_lists_the_known() -> None:
         ({"components": ["nose"], "max_segments": -1}, "max_segments is -1; give a whole number of at least 0"),
         ({"components": ["nose"], "learning_rate": 0.0}, "learning_rate is 0.0"),
         ({"components": ["nose"], "epochs": 2, "runs": 3}, "2 epochs can't be split over 3 runs"),
+        ({"components": ["nose"], "learning_rate": float("inf")}, "learning_rate is inf"),
+        ({"components": ["nose"], "learning_rate": float("nan")}, "learning_rate is nan"),
+        ({"components": ["nose"], "learning_rate": [0.1]}, r"learning_rate is \[0.1\]"),
+        ({"components": ["nose"], "learning_rate": "fast"}, "learning_rate is 'fast'"),
+        ({"components": ["nose"], "min_available": 1.5}, "min_available is 1.5; give a number from 0 to 1"),
+        ({"components": ["nose"], "min_available": float("nan")}, "min_available is nan"),
+        ({"components": ["nose"], "min_available": [1]}, r"min_available is \[1\]"),
+        ({"components": ["nose"], "augment": "yes"}, "augment is 'yes'; give true or false"),
+        ({"components": ["nose"], "split": ["subject"]}, r"split is \['subject'\]; choose from"),
+        ({"components": "nose"}, "components is 'nose'; give a list of names"),
+        ({"components": [["nose"]]}, "give a list of names"),
+        ({"components": 5}, "components is 5; give a list of names"),
     ],
 )
 def test_bad_rows_are_refused(row: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         experiments.parse_experiment("mine", row, get_profile("smoke"), seed=0)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a/b", ""])
+def test_a_name_that_no_folder_can_have_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=r"name is .*; give one that a folder can have"):
+        experiments.parse_experiment(name, {"components": ["nose"]}, get_profile("smoke"), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[mine]\ncomponents = ['nose']\nlearning_rate = inf\n", "experiment 'mine': learning_rate is inf"),
+        ("[mine]\ncomponents = [", "Invalid value"),
+        ("[mine]\nabout = '\udcff'\n", "can't decode byte 0xff"),
+    ],
+)
+def test_a_fault_in_a_file_is_blamed_on_the_file(
+    text: str, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "experiments.toml"
+    file.write_bytes(text.encode("utf-8", "surrogateescape"))
+    monkeypatch.setattr(experiments, "EXPERIMENTS_FILE", file)
+    with pytest.raises(DataError, match=problem) as refused:
+        load_experiment("mine", get_profile("smoke"))
+    assert refused.value.path == file
+    with pytest.raises(DataError, match=r"profile 'mine': missing keys|Invalid value|can't decode"):
+        experiments.read_profiles(file)

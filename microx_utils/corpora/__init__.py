@@ -56,7 +56,7 @@ def data_sources(data: str | PathLike[str]) -> dict[str, Path]:
     if not str(data).strip():
         raise DataError("the data set", "has no name", 'Leave DATA and --data away for the sample, or write "sample".')
     if not parts:
-        return _common_folder(paths.SAMPLE if str(data) == "sample" else Path(data).expanduser())
+        return _common_folder(paths.SAMPLE if str(data) == "sample" else paths.typed(data))
     sources: dict[str, Path] = {}
     for part in parts:
         given, equals, where = part.partition("=")
@@ -66,7 +66,7 @@ def data_sources(data: str | PathLike[str]) -> dict[str, Path]:
             raise DataError(data, f"{part!r} names no corpus and folder", remedy)
         if name in sources:
             raise DataError(where or name, f"{name} is given twice", "Name each corpus once.")
-        folder = Path(where.strip()).expanduser() if equals else paths.DATA / "raw" / name
+        folder = paths.typed(where.strip()) if equals else paths.DATA / "raw" / name
         inner = folder / FOLDERS.get(name, name)
         sources[name] = inner if inner.is_dir() else folder  # the folder above it was given
     for name, folder in sources.items():
@@ -102,7 +102,7 @@ def resolve_data(data: str | PathLike[str]) -> str:
     text, sources = str(data), data_sources(data)
     if _named_parts(text):
         return ",".join(f"{name}={folder.resolve()}" for name, folder in sources.items())
-    folder = paths.SAMPLE if text == "sample" else Path(text).expanduser()
+    folder = paths.SAMPLE if text == "sample" else paths.typed(text)
     return "sample" if folder.resolve() == paths.SAMPLE.resolve() else str(folder.resolve())
 
 

@@ -4,6 +4,7 @@ The words in the Emotion column decide; the codes are checked against them. Layo
 archives, as far as public loaders show them.
 """
 
+import math
 import re
 from pathlib import Path
 
@@ -88,9 +89,12 @@ def _code_note(label: str, code: str | float | None, codes: dict[int, str]) -> s
     if code is None or pd.isna(code):
         return ""
     try:
-        meant = codes.get(int(float(str(code))))
-    except (ValueError, OverflowError):
-        return f"code {code!r} is no whole number"
+        number = float(str(code))
+    except ValueError:
+        number = math.nan
+    if not number.is_integer():
+        return f"code {str(code)[:20]!r} is no whole number"
+    meant = codes.get(int(number))
     if meant != SAME_WORD.get(label, label):
         return f"code {code} means {meant!r}, the word is {label!r}"
     return ""

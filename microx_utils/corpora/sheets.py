@@ -12,6 +12,8 @@ from microx_utils.support.names import folded
 
 SEARCHED_ROWS = 20
 """How far down a sheet its table's line of names is looked for."""
+MOST_CELLS = 5_000_000
+"""Even a table in whole columns of a sheet has fewer; each costs time and memory."""
 
 
 def read_sheet(path: Path, wanted: Sequence[str]) -> pd.DataFrame:
@@ -27,7 +29,7 @@ def read_sheet(path: Path, wanted: Sequence[str]) -> pd.DataFrame:
     Raises
     ------
     DataError
-        The workbook can't be opened, or no sheet has such a line.
+        The workbook can't be opened, a sheet spans too many cells, or none has such a line.
     """
     try:
         book = load_workbook(path, data_only=True)
@@ -37,6 +39,9 @@ def read_sheet(path: Path, wanted: Sequence[str]) -> pd.DataFrame:
     names = {folded(name): name for name in wanted}
     seen = []
     for sheet in book.worksheets:
+        if sheet.max_row * sheet.max_column > MOST_CELLS:
+            problem = f"its sheet {sheet.title!r} spans {sheet.max_row:,} rows and {sheet.max_column:,} columns"
+            raise DataError(path, problem, "Delete the rows and columns outside of its table, a stray cell perhaps.")
         rows = _filled(sheet)
         for place, row in enumerate(rows[:SEARCHED_ROWS]):
             columns = [names.get(folded(cell), str(cell).strip()) for cell in row]

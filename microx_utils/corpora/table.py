@@ -223,7 +223,11 @@ def user_labels(folder: Path) -> dict[str, tuple[str, str, str]]:
         )
     labels: dict[str, tuple[str, str, str]] = {}
     names = Counter(folded(path.name) for path in find_videos(folder))
-    for row in table:
+    try:
+        rows = list(table)
+    except csv.Error as error:
+        raise DataError(sheet, f"isn't readable as a table ({error})", "Close every quote on its own line.") from error
+    for row in rows:
         file, subject, emotion = ((row[columns[name]] or "").strip() for name in ("file", "subject", "emotion"))
         file = folded(file.replace("\\", "/").removeprefix("./"))
         reason = "" if file and subject and emotion else f"a row of {LABEL_SHEET} lacks its file, subject or emotion"

@@ -11,7 +11,7 @@ from microx_utils.course import paper
 from microx_utils.course.claims import load_claims
 from microx_utils.experiments import PROFILES
 from microx_utils.support import cache, paths
-from microx_utils.support.errors import DataError
+from microx_utils.support.errors import DataError, blamed_on
 
 COURSE_FILE = paths.ROOT / "course.toml"
 REPOSITORY = re.compile(r"https://github\.com/[\w.-]+/[\w.-]+(?<!\.git)")
@@ -147,30 +147,32 @@ def load_course(path: Path = COURSE_FILE) -> Course:
 
     Raises
     ------
-    ValueError
+    DataError
         An entry is incomplete, an id occurs twice, or a notebook needs one that comes later.
     """
-    document = tomllib.loads(path.read_text(encoding="utf-8"))
+    with blamed_on(path):
+        return _parse_course(tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+def _parse_course(document: dict[str, Any]) -> Course:
     notebooks = tuple(parse_notebook(row) for row in document["notebooks"])
     for what in ("figures", "claims"):
         ids = [each for notebook in notebooks for each in getattr(notebook, what)]
         if len(ids) != len(set(ids)):
-            raise ValueError(f"{path.name}: {what} that occur twice: {sorted({i for i in ids if ids.count(i) > 1})}")
+            raise ValueError(f"{what} that occur twice: {sorted({i for i in ids if ids.count(i) > 1})}")
     if [notebook.last for notebook in notebooks] != sorted(notebook.last for notebook in notebooks):
-        raise ValueError(f"{path.name}: a notebook that runs last has others after it")
+        raise ValueError("a notebook that runs last has others after it")
     seen: list[str] = []
     for notebook in notebooks:
         if notebook.id in seen or not set(notebook.needs) <= set(seen):
-            raise ValueError(
-                f"{path.name}: {notebook.id} occurs twice, or needs one that comes later: {notebook.needs}"
-            )
+            raise ValueError(f"{notebook.id} occurs twice, or needs one that comes later: {notebook.needs}")
         seen.append(notebook.id)
     widgets = tuple(parse_widget(row, seen) for row in document.get("widgets", []))
     if len({widget.id for widget in widgets}) < len(widgets):
-        raise ValueError(f"{path.name}: a widget occurs twice among {[widget.id for widget in widgets]}")
+        raise ValueError(f"a widget occurs twice among {[widget.id for widget in widgets]}")
     repository = document["repository"]
     if repository and not REPOSITORY.fullmatch(repository):
-        raise ValueError(f"{path.name}: repository is {repository!r}, not https://github.com/<owner>/<name>")
+        raise ValueError(f"repository is {repository!r}, not https://github.com/<owner>/<name>")
     return Course(document["title"], notebooks, widgets, repository)
 
 

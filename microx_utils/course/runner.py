@@ -18,7 +18,7 @@ import nbformat
 import papermill
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
-from nbclient.exceptions import CellControlSignal
+from nbclient.exceptions import CellControlSignal, DeadKernelError
 from papermill.exceptions import PapermillException, PapermillExecutionError
 
 from microx_utils.corpora import resolve_data
@@ -190,6 +190,8 @@ def _failure(error: Exception, executed: Path, log: Path) -> Failure:
         log_end = log.read_text(encoding="utf-8", errors="replace")[-2000:] if log.exists() else ""
         text = "".join(traceback.format_exception(error)) + log_end
         what = f"{type(error).__name__}: {error}"
+        if isinstance(error, DeadKernelError):
+            what += " (perhaps memory ran out: run one notebook at a time, JOBS=1, or a smaller profile)"
     return Failure(_stopped_at(executed) if executed.exists() else None, ANSI.sub("", what), ANSI.sub("", text))
 
 

@@ -14,6 +14,9 @@ from microx_utils.support.errors import DataError
 MISSING = ["-nan(ind)", "nan(ind)", "-nan", "1.#IND", "-1.#IND", "1.#QNAN"]
 """How C programs write NaN, besides what pandas knows."""
 
+MOST_COLUMNS = 5_000
+"""OpenFace writes up to 714."""
+
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 """Characters that no text file holds."""
 
@@ -82,10 +85,12 @@ def read_delimited(path: str | PathLike[str]) -> pd.DataFrame:
     Raises
     ------
     DataError
-        As `read_text`; or the file is empty, or a row has more values than there are names.
+        As `read_text`; or the file is empty, or it has too many columns or a row with more values than there are names.
     """
     text = read_text(path)
     separator, header, rest = split_header(text)
+    if (count := header.count(separator) + 1) > MOST_COLUMNS:  # each costs time
+        raise DataError(path, f"has {count:,} columns in its first line", _AGAIN)
     names = [name.strip().strip('"') for name in header.split(separator)]
     if not any(names):
         raise DataError(path, "is empty" if not text.strip() else "has no line of names at its top", _AGAIN)

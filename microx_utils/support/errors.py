@@ -1,5 +1,7 @@
 """The error for bad input: it names the file, what is wrong with it and what to do."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 
 
@@ -22,6 +24,16 @@ class DataError(Exception):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.problem}. {self.remedy}"
+
+
+@contextmanager
+def blamed_on(path: str | PathLike[str]) -> Iterator[None]:
+    """Turn a ValueError or KeyError, such as tomllib's, into a DataError about the file whose content is at fault."""
+    try:
+        yield
+    except (ValueError, KeyError) as error:
+        problem = f"entry not found: {error.args[0]}" if isinstance(error, KeyError) else str(error).rstrip(".")
+        raise DataError(path, problem, "Correct the file, or restore it with git.") from error
 
 
 def problem_of(error: Exception) -> str:

@@ -101,7 +101,7 @@ def run_parallel(
         For calls whose first argument is a clip's path. A call whose process dies, as damaged input may crash a
         decoder, or takes longer than `lost_clips.allowed_seconds`, has the result `lost(problem)`; its clip is
         remembered and passed over by later runs. Even a single job then has a process of its own. Without `lost`, a
-        process that dies ends the run, and a single job or call runs in this process.
+        process that dies ends the run with a DataError, and a single job or call runs in this process.
     """
     known = [lost_clips.remembered(str(call[0])) if lost else "" for call in calls]
     todo = [call for call, problem in zip(calls, known, strict=True) if not problem]
@@ -112,7 +112,7 @@ def run_parallel(
         if client is not None:
             arriving: Iterator[Any] = iter(_run_on_cluster(client, function, todo, bar, lost))
         elif protected and todo:
-            arriving = _run_in_processes(function, todo, jobs, lost)
+            arriving = _run_in_processes(function, todo, jobs, lost, desc)
         else:
             arriving = (function(*call) for call in todo)
         results = []
@@ -125,7 +125,7 @@ def run_parallel(
 
 
 def _run_in_processes(
-    function: Callable[..., Any], calls: Sequence[tuple], jobs: int, lost: Callable[[str], Any] | None
+    function: Callable[..., Any], calls: Sequence[tuple], jobs: int, lost: Callable[[str], Any] | None, desc: str
 ) -> Iterator[Any]:
     """Yield the calls' results in order, as they arrive."""
     limits = [lost_clips.allowed_seconds(str(call[0])) if lost else None for call in calls]
@@ -140,7 +140,8 @@ def _run_in_processes(
                     done += 1
             except BrokenProcessPool:
                 if lost is None:
-                    raise
+                    problem = "a process died: memory ran out, or a library crashed"
+                    raise DataError(desc, problem, "Close other programs, or use fewer processes.") from None
                 for k in range(done, min(done + 2 * jobs, len(todo))):  # one at a time, to find which one it was
                     yield _alone(todo[k], pool, calls[k], limits[k], lost)
                     done += 1

@@ -41,6 +41,21 @@ def short(path: Path) -> str:
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 
+def typed(text: str | os.PathLike[str]) -> Path:
+    """Return a path that somebody typed, with its ~ replaced.
+
+    Raises DataError if the system refuses to look at it: its name is too long, or a folder on the way is closed.
+    """
+    path = Path(text)
+    try:
+        path = path.expanduser()
+        path.exists()
+    except (OSError, RuntimeError) as error:
+        problem = f"can't be looked at ({getattr(error, 'strerror', None) or error})"
+        raise DataError(path, problem, "Check the path, and who may read it.") from error
+    return path
+
+
 def writable(folder: Path, variable: str) -> Path:
     """Return a folder that is there and can be written to, or can be made.
 
@@ -64,7 +79,7 @@ def _chosen(variable: str, below: str, usual: Path) -> Path:
     remedy = f"Set {variable} to the full path of a folder outside the checkout, or unset it."
     if not Path(text).is_absolute():
         raise DataError(f"{variable}={text}", "isn't a full path, and would differ from program to program", remedy)
-    folder = Path(text) / below
+    folder = typed(text) / below
     place = folder.resolve()
     if place.is_relative_to(ROOT) and place != usual and not any(map(place.is_relative_to, _IGNORED)):
         raise DataError(f"{variable}={text}", "lies in the checkout, where git would see what is kept there", remedy)

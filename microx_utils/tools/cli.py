@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from microx_utils.support import paths
 from microx_utils.support.errors import DataError
 from microx_utils.tools.arguments import RUN, Data, actors, add_command, checked, count, seed
+from microx_utils.tools.memory import check_memory
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -301,7 +302,10 @@ _REMEDIES = {
     errno.ENOSPC: " Free some space, or set MICROX_PROCESSED to a larger disk.",
     errno.EACCES: _ELSEWHERE,
     errno.EROFS: _ELSEWHERE,
+    errno.ENAMETOOLONG: " Give it a shorter name.",
 }
+_NEEDED_GIB = {figures_command: 6.0, train_command: 6.0, preprocess_command: 2.0, landmarks_run_command: 2.0}
+"""Address space: TensorFlow alone reserves four."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -313,6 +317,7 @@ def main(argv: list[str] | None = None) -> int:
     if getattr(arguments, "out", None):
         os.environ["MICROX_OUTPUT"] = str(arguments.out.absolute())  # kernels read it as well
     try:
+        check_memory(_NEEDED_GIB.get(arguments.function, 0.0))
         if hasattr(arguments, "landmarks"):
             _prepare_run(arguments.landmarks)
         return arguments.function(arguments)
@@ -321,6 +326,11 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         remedy = _REMEDIES.get(error.errno or 0, "")
         print(f"microx: {error.filename or 'writing'}: {error.strerror or error}.{remedy}", file=sys.stderr)
+        return 1
+    except MemoryError:
+        print(
+            "microx: memory ran out. Close other programs, or use fewer --jobs, or a smaller --profile", file=sys.stderr
+        )
         return 1
     except KeyboardInterrupt:
         print("microx: interrupted; finished work is kept, and the same command continues it", file=sys.stderr)

@@ -21,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from microx_utils.support import paths
 from microx_utils.support.errors import DataError
 
 NAMES = ("FeatureExtraction", "FeatureExtraction.exe")
@@ -76,7 +77,7 @@ def find_program() -> Program | None:
 
 
 def _wanted_program(wanted: str) -> str:
-    place = Path(wanted).expanduser().absolute()
+    place = paths.typed(wanted).absolute()
     for candidate in [place / name for name in NAMES] if place.is_dir() else [place]:
         if shutil.which(str(candidate)):
             return str(candidate)

@@ -121,7 +121,7 @@ def import_openface(
     DataError
         The folder is missing or holds no CSV.
     """
-    folder = Path(folder)
+    folder = paths.typed(folder)
     if not folder.is_dir():
         problem = "a file, not a folder" if folder.exists() else "no such folder"
         raise DataError(folder, problem, "Give the folder that holds OpenFace's CSVs.")

@@ -100,7 +100,7 @@ def test_widgets_are_read_once_each(tmp_path: Path) -> None:
     (widget,) = load_course(path).widgets
     assert (widget.id, widget.screenshot) == ("clip_browser", "widgets/clip_browser.png")
     path.write_text(path.read_text(encoding="utf-8") + entry, encoding="utf-8")
-    with pytest.raises(ValueError, match="a widget occurs twice"):
+    with pytest.raises(DataError, match="a widget occurs twice"):
         load_course(path)
 
 
@@ -118,18 +118,18 @@ def write_course(path: Path, *rows: dict[str, Any], repository: str = "") -> Pat
 
 def test_course_refuses_a_figure_saved_twice_and_needs_out_of_order(tmp_path: Path) -> None:
     first, second = ROW | {"figures": ["extra_x"]}, ROW | {"id": "02_next", "figures": ["extra_x"]}
-    with pytest.raises(ValueError, match=r"figures that occur twice: \['extra_x'\]"):
+    with pytest.raises(DataError, match=r"figures that occur twice: \['extra_x'\]"):
         load_course(write_course(tmp_path / "twice.toml", first, second))
-    with pytest.raises(ValueError, match="needs"):
+    with pytest.raises(DataError, match="needs"):
         load_course(write_course(tmp_path / "early.toml", ROW | {"needs": ["02_next"]}, ROW | {"id": "02_next"}))
-    with pytest.raises(ValueError, match="a notebook that runs last has others after it"):
+    with pytest.raises(DataError, match="a notebook that runs last has others after it"):
         load_course(write_course(tmp_path / "last.toml", ROW | {"last": True}, ROW | {"id": "02_next"}))
     assert len(load_course(write_course(tmp_path / "good.toml", first, ROW | {"id": "02_next"})).notebooks) == 2
 
 
 @pytest.mark.parametrize("address", ["github.com/a/b", "https://github.com/a", "https://github.com/a/b.git", "OWNER"])
 def test_an_address_that_no_button_can_use_is_refused(tmp_path: Path, address: str) -> None:
-    with pytest.raises(ValueError, match="repository is"):
+    with pytest.raises(DataError, match="repository is"):
         load_course(write_course(tmp_path / "course.toml", ROW, repository=address))
     known = write_course(tmp_path / "course.toml", ROW, repository="https://github.com/a/b.c-d")
     assert load_course(known).repository == "https://github.com/a/b.c-d"

@@ -240,6 +240,30 @@ def test_a_file_that_cannot_be_written_says_what_to_do(
     assert f"{tmp_path / 'claims.json'}: Permission denied. Make it writable, or set MICROX_PROCESSED" in said
 
 
+LIMITED = """
+import resource, sys
+from microx_utils.tools.cli import main
+resource.setrlimit(resource.RLIMIT_AS, (1_500_000_000, resource.getrlimit(resource.RLIMIT_AS)[1]))
+sys.exit(main(["preprocess", "--profile", "smoke"]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such limit, or don't keep it")
+def test_a_limit_of_memory_is_told_before_anything_runs_into_it() -> None:
+    outcome = subprocess.run([sys.executable, "-c", LIMITED], capture_output=True, text=True, cwd=paths.ROOT)
+    assert outcome.returncode == 2
+    assert "may have 1.4 GiB of memory, and this command needs 2 GiB. Raise it: ulimit -v" in outcome.stderr
+
+
+def test_memory_that_runs_out_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def run_out(_: object) -> int:
+        raise MemoryError
+
+    monkeypatch.setattr(cli, "list_command", run_out)
+    assert cli.main(["data", "list"]) == 1
+    assert "microx: memory ran out. Close other programs" in capsys.readouterr().err
+
+
 def test_lab_opens_notebook_00_with_the_whole_course_beside_it(tmp_path: Path) -> None:
     """JupyterLab is really started, with an option of its own; its address leads to the notebook."""
     homes = {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "DATA", "RUNTIME")}
