@@ -2,9 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
-import openpyxl
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -286,53 +284,3 @@ def test_one_number_in_several_forms_is_one_subject(tmp_path, numbers):
     with pytest.warns(UserWarning, match="people in two spellings"):
         clips, _ = corpora.load_clips(f"MMI={tmp_path / 'MMI'}")
     assert set(clips["split_group"]) == {f"MMI/{min(number.strip() for number in numbers)}"}
-
-
-def other_sheet(form: str, path: Path) -> None:
-    """Write one annotation sheet of two clips in a form that people keep."""
-    book = openpyxl.Workbook()
-    sheet: Any = book.active
-    rows: list[list[Any]] = [
-        ["Clip Name", "Emotion", "Emotion Code"],
-        ["S001_001", "Happiness", 5],
-        ["S001_002", "Happiness", 5],
-    ]
-    if form == "title row":
-        rows.insert(0, ["BAUM-2 annotations"])
-    if form == "case of the header":
-        rows[0] = ["clip NAME", "EMOTİON", "emotion code"]
-    if form == "Turkish capitals":
-        rows[1][1] = rows[2][1] = "HAPPİNESS"
-    if form == "dotless i":
-        rows[1][1] = rows[2][1] = "Happıness"
-    if form == "cover sheet":
-        sheet.title, sheet["A1"] = "Read me", "See the other sheet."
-        sheet = book.create_sheet("Labels")
-    for row in rows:
-        sheet.append(row)
-    if form == "merged cells":
-        sheet.merge_cells("B2:B3")
-    if form == "no number":
-        sheet["C2"] = "1e400"
-    book.save(path)
-
-
-@pytest.mark.parametrize(
-    "form",
-    [
-        "plain",
-        "title row",
-        "case of the header",
-        "Turkish capitals",
-        "dotless i",
-        "cover sheet",
-        "merged cells",
-        "no number",
-    ],
-)
-def test_annotation_sheets_are_read_in_the_forms_that_people_keep(tmp_path, form):
-    other_sheet(form, tmp_path / "sheet.xlsx")
-    table = baum.read_annotations(tmp_path / "sheet.xlsx", codes=baum.BAUM2_CODES)
-    assert table["clip_id"].to_list() == ["S001_001", "S001_002"]
-    assert [emotion_of(label) for label in table["source_label"]] == ["happy", "happy"]
-    assert table["note"].to_list() == ["code '1e400' is no whole number" if form == "no number" else "", ""]
