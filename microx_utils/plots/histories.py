@@ -1,6 +1,6 @@
-"""Charts of one training: its history beside the paper's (Figures 7, 8), and which epoch each stopping rule keeps."""
+"""Charts of trainings: a history beside the paper's (Figures 7, 8), what each stopping rule keeps, several runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from microx_utils.plots.charts import PALETTE
 from microx_utils.plots.results import draw_learning_curve
 from microx_utils.plots.style import HELD_OUT_COLOUR, MUTED, TRAIN_COLOUR, WIDTH, write_head
 
@@ -74,5 +75,55 @@ def draw_stopping_rules(
     panels[1].xaxis.set_major_locator(MaxNLocator(integer=True))
     listed = "\n".join(f"{letter}  {rule}" for rule, letter in letters.items())
     figure.supxlabel(listed, x=0.08, ha="left", fontsize=8)
+    write_head(figure, title, caption)
+    return figure
+
+
+def draw_panels(
+    panels: Mapping[str, pd.DataFrame],
+    *,
+    levels: Mapping[str, float] | None = None,
+    looks: Mapping[str, Mapping[str, Any]] | None = None,
+    stacked: bool = False,
+    legends: Sequence[str] = (),
+    title: str = "",
+    caption: str = "",
+    **settings: Any,
+) -> Figure:
+    """Draw small charts side by side, or `stacked`, each with a line for each column of its table over the index.
+
+    Parameters
+    ----------
+    panels
+        What a chart shows -> its table; missing values are passed over.
+    levels
+        Name -> y of dotted lines in every chart.
+    looks
+        Column -> matplotlib's settings of its line; lines without a colour take those of `charts.PALETTE` in turn.
+    legends
+        Where each chart's legend stands, such as "lower left". Without them one legend, below, stands for all charts.
+    settings
+        Given to `Axes.set` of every chart.
+    """
+    rows, columns = (len(panels), 1) if stacked else (1, len(panels))
+    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, 0.8 + 2.2 * rows), sharex=True, squeeze=False)
+    places = legends or [""] * len(panels)
+    for ax, (name, table), place in zip(axes.flat, panels.items(), places, strict=True):
+        for (column, values), colour in zip(table.items(), PALETTE, strict=False):
+            ax.plot(values.dropna(), **{"color": colour, "label": column} | dict((looks or {}).get(str(column), {})))
+        for label, value in (levels or {}).items():
+            ax.axhline(value, color=MUTED, linewidth=0.9, linestyle=":")
+            at_right: Any = {"xycoords": ax.get_yaxis_transform(), "textcoords": "offset points", "ha": "right"}
+            ax.annotate(label, (1, value), (0, 2), color=MUTED, **at_right)
+        ax.set_title(name, loc="left", fontsize=9)
+        ax.set(xlabel=table.index.name or "", **settings)
+        if stacked:
+            ax.label_outer()
+        ax.grid(axis="y")
+        if place:
+            ax.legend(loc=place, fontsize=8)
+    if not legends:
+        handles = axes.flat[0].get_legend_handles_labels()
+        figure.legend(*handles, loc="outside lower left", ncols=min(4, len(handles[0])), fontsize=8)
     write_head(figure, title, caption)
     return figure

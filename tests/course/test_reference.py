@@ -1,8 +1,15 @@
 """The reference runs that ship: complete, of the paper's settings, and named so that each can be traced."""
 
+import numpy as np
 import pytest
 
-from microx_utils.course.reference import FOLDER, read_reference_run
+from microx_utils.course.reference import (
+    FOLDER,
+    read_reference_run,
+    read_short_epochs,
+    reference_scores,
+    reference_table,
+)
 from microx_utils.evaluation import summary
 from microx_utils.experiments import get_profile
 from microx_utils.support.errors import DataError
@@ -33,3 +40,30 @@ def test_a_run_can_be_named_and_has_the_papers_settings(name: str) -> None:
 def test_an_unknown_run_lists_the_known() -> None:
     with pytest.raises(DataError, match="table1_microx"):
         read_reference_run("table9")
+
+
+def test_scores_say_what_qualifies_them() -> None:
+    runs = {name: read_reference_run(name) for name in ("table1_microx", "table5_whole_frame")}
+    table = reference_scores(runs, samples=50, seed=0)
+    assert table["split"].to_list() == ["subject", "subject"]
+    assert table["steps"].to_list() == [run.settings["steps"] for run in runs.values()]
+    assert (table["n"] == [run.settings["timings"]["segments"]["test"] for run in runs.values()]).all()
+    assert (table["low"] <= table["accuracy"]).all() and (table["accuracy"] <= table["high"]).all()
+    alone = table.loc["table5_whole_frame"]
+    assert alone["answers"] == 1 and alone["UAR"] == pytest.approx(alone["chance"])
+    assert alone["accuracy"] == pytest.approx(alone["largest"])  # it always gives the most frequent class
+    assert table["answers"].to_dict()["table1_microx"] > 1
+    shown = reference_table({"whole frame": "table5_whole_frame"}, samples=50, seed=0).to_html()
+    assert "published network on the rendered sample, NVIDIA H100" in shown and f"{alone['accuracy']:.3f}" in shown
+
+
+def test_trials_with_short_epochs_passed_once_over_the_data() -> None:
+    trials, segments = read_short_epochs(), read_reference_run("table1_microx").settings["timings"]["segments"]
+    assert set(trials["run"]) >= {"table1_microx", "table5_whole_frame_segment_split", "mouth_scaled"}
+    for name, rows in trials.groupby("run"):
+        epochs, steps = rows["epoch"].to_numpy(), rows["steps"].to_numpy()
+        assert epochs.tolist() == list(range(1, len(rows) + 1))
+        (per_epoch,) = set(steps / epochs)
+        assert per_epoch == (segments["train"] // 8 if rows["split"].iloc[0] == "subject" else 127), name
+        hits = rows["accuracy"].to_numpy() * 8 * per_epoch
+        assert np.abs(hits - hits.round()).max() < 0.01  # whole segments: the steps are not misstated
