@@ -29,11 +29,11 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 """Field of a profile or an experiment -> its possible values."""
 
-LIMITS = ("subjects", "own_subjects", "max_frames", "max_segments", "epoch_steps")
+LIMITS = ("subjects", "own_subjects", "max_frames", "max_segments", "epoch_steps", "devices")
 """Fields in which None means no limit; profiles.toml writes it as 0."""
 
-LATER = {"gates": "sigmoid", "epoch_steps": None}
-"""Fields added to `Experiment` later, and what older runs had for them: left out of keys, which stay valid."""
+LATER = {"gates": "sigmoid", "epoch_steps": None, "devices": 1}
+"""Fields added later, and what older runs had for them: left out of keys, which stay valid."""
 
 _COUNTS: tuple[str, ...] = ("crop_size", "filters", "stride", "dense", "batch_size", "epochs", "runs", "patience")
 _COUNTS += ("bootstrap", "seeds", "frames", "step")
@@ -86,6 +86,7 @@ class Profile:
     bootstrap: int
     seeds: int
     own_subjects: int | None
+    devices: int | None
 
 
 def parse_profile(name: str, row: dict[str, Any]) -> Profile:

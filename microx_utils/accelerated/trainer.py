@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 import pandas as pd
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -27,13 +28,13 @@ from microx_utils.support import paths
 CODE_VERSION = 1
 """Part of every run's key. Raise it when a change in this folder alters what a run computes."""
 PREDICT_BATCH = 32
-"""Segments predicted at a time."""
+"""Segments predicted at a time, or the next number that the devices can share."""
 CHUNK = 40
 """Steps in one call of the compiled program."""
 
 
 class Trainer:
-    """A network, its optimizer and the crops it is trained on, all on the device.
+    """A network, its optimizer and the crops it is trained on, all on the device, or on each of several.
 
     Parameters
     ----------
@@ -44,32 +45,54 @@ class Trainer:
         1.2 GB for five components of the sample at 60 pixels.
     precision
         "float32" or "bfloat16"; see `layers.on_device`.
+    devices
+        How many of this machine's devices share the segments of each batch; None takes all. Each has all the weights,
+        and the results are those of one device to rounding.
 
     Raises
     ------
     ValueError
-        Keras doesn't run on JAX, or the experiment augments.
+        Keras doesn't run on JAX, the experiment augments, there are fewer devices, or they can't share a batch evenly.
     DataError
         The crops don't have the experiment's size and style.
     """
 
-    def __init__(self, experiment: Experiment, store: CropStore, precision: str = "bfloat16") -> None:
+    def __init__(
+        self, experiment: Experiment, store: CropStore, precision: str = "bfloat16", devices: int | None = 1
+    ) -> None:
         if keras.backend.backend() != "jax":
             raise ValueError(f"Keras runs on {keras.backend.backend()}; set KERAS_BACKEND=jax")
         if experiment.augment:
             raise ValueError(f"{experiment.name} augments, which only training.train does")
         check_store(experiment, store)
+        here = jax.local_devices()
+        count = devices or len(here)
+        if count > len(here):
+            raise ValueError(f"devices is {count}, but JAX finds {len(here)} on this machine: {here}")
+        if experiment.batch_size % count:
+            raise ValueError(
+                f"{experiment.name}: {count} devices can't share batches of {experiment.batch_size} evenly"
+            )
+        mesh = Mesh(np.array(here[:count]), ("batch",))
+        self.whole, self.shared = (
+            NamedSharding(mesh, PartitionSpec()),
+            NamedSharding(mesh, PartitionSpec(None, "batch")),
+        )
+        self.device = f"{count} x {here[0].device_kind}" if count > 1 else here[0].device_kind
+        self.at_a_time = -(-PREDICT_BATCH // count) * count  # segments
         self.experiment = experiment
         keras.utils.set_random_seed(experiment.seed)
         self.model = training.compile_model(on_device(training.build(experiment), precision), experiment)
         crops: Any = np.asarray(store.crops)[None] if "grey" in experiment.colour else jnp.asarray(store.crops)[None]
         frames = model_inputs(crops, experiment)
-        self.frames = {name: jnp.asarray(crops[0]) for name, crops in frames.items()}  # uint8 (N, size, size, channels)
+        self.frames = {  # uint8 (N, size, size, channels)
+            name: jax.device_put(jnp.asarray(crops[0]), self.whole) for name, crops in frames.items()
+        }
         kinds = self.model.trainable_variables, self.model.non_trainable_variables, self.model.optimizer.variables
         values = tuple([variable.value for variable in variables] for variables in kinds)
-        self.state = jax.tree.map(jnp.copy, values)  # an epoch gives its state's memory to the next
-        self._steps = jax.jit(self._steps_of, donate_argnums=0)
-        self._answers = jax.jit(self._answers_of)
+        self.state = jax.device_put(jax.tree.map(jnp.copy, values), self.whole)  # an epoch gives its memory to the next
+        self._steps = jax.jit(self._steps_of, donate_argnums=0, out_shardings=self.whole)
+        self._answers = jax.jit(self._answers_of, out_shardings=self.whole)
 
     def _inputs(self, frames: dict[str, jax.Array], rows: jax.Array) -> dict[str, jax.Array]:
         return {name: crops[rows].astype(jnp.float32) for name, crops in frames.items()}
@@ -107,14 +130,15 @@ class Trainer:
     def train_epoch(self, segments: pd.DataFrame, epoch: int) -> dict[str, float]:
         """Train on some segments for an epoch (from 0); return its mean loss and accuracy, as `training.train` does."""
         order, _ = training.start_epoch(self.model, len(segments), self.experiment, epoch)
-        seeded = [variable.value for variable in self.model.non_trainable_variables]
+        seeded = jax.device_put([variable.value for variable in self.model.non_trainable_variables], self.whole)
         batches = order.reshape(-1, min(self.experiment.batch_size, len(order)))
         labels = segments["emotion"].map(EMOTIONS.index).to_numpy(np.int32)
         state = self.state[0], seeded, self.state[2]
         rows, found = self.rows(segments), []
         for first in range(0, len(batches), CHUNK):
             chunk = batches[first : first + CHUNK]
-            state, scores = self._steps(state, self.frames, rows[chunk], labels[chunk])
+            batch = jax.device_put((rows[chunk], labels[chunk]), self.shared)
+            state, scores = self._steps(state, self.frames, *batch)
             found.append(scores)  # not read yet: the device need not wait
         self.state = state
         losses, hits = np.concatenate(found, axis=1)
@@ -123,9 +147,10 @@ class Trainer:
     def predict(self, segments: pd.DataFrame, weights: list[jax.Array] | None = None) -> NDArray[np.float32]:
         """Return the network's probabilities for some segments: (n, 7). `weights` replace the trained ones."""
         rows = self.rows(segments)
-        filled = rows[np.arange(-(-len(rows) // PREDICT_BATCH) * PREDICT_BATCH) % len(rows)]  # the rest is dropped
+        filled = rows[np.arange(-(-len(rows) // self.at_a_time) * self.at_a_time) % len(rows)]  # the rest is dropped
         state = self.state[0] if weights is None else weights, self.state[1]
-        answers = self._answers(state, self.frames, filled.reshape(-1, PREDICT_BATCH, rows.shape[1]))
+        batches = jax.device_put(filled.reshape(-1, self.at_a_time, rows.shape[1]), self.shared)
+        answers = self._answers(state, self.frames, batches)
         return np.asarray(answers, np.float32).reshape(-1, len(EMOTIONS))[: len(rows)]
 
 
@@ -134,6 +159,7 @@ def train(
     store: CropStore,
     *,
     precision: str = "bfloat16",
+    devices: int | None = 1,
     cache: str | os.PathLike[str] | None = None,
     keep_model: bool = True,
     progress: bool = True,
@@ -144,7 +170,7 @@ def train(
 
     Parameters
     ----------
-    experiment, store, precision
+    experiment, store, precision, devices
         As for `Trainer`.
     cache
         Folder of runs; None is `runs` under `paths.PROCESSED`.
@@ -159,18 +185,15 @@ def train(
         The loss or the validation loss is infinite or not a number.
     """
     segments = split_table(experiment, store)
-    device = jax.devices()[0].device_kind
     key = training.run_key(experiment, store, segments, accelerated=CODE_VERSION, precision=precision)
     folder = Path(cache or paths.PROCESSED / "runs") / f"{experiment.name}-{key}"
     with caching.lock(folder):
         if not caching.ready(folder):
-            _train(Trainer(experiment, store, precision), segments, folder, device, keep_model, progress)
+            _train(Trainer(experiment, store, precision, devices), segments, folder, keep_model, progress)
     return training.open_run(experiment, key, folder)
 
 
-def _train(
-    trainer: Trainer, segments: pd.DataFrame, folder: Path, device: str, keep_model: bool, progress: bool
-) -> None:
+def _train(trainer: Trainer, segments: pd.DataFrame, folder: Path, keep_model: bool, progress: bool) -> None:
     experiment = trainer.experiment
     parts = {split: segments[segments["split"] == split] for split in ("train", "validation", "test")}
     history: list[dict[str, float]] = []
@@ -203,7 +226,7 @@ def _train(
         "segments": {split: len(rows) for split, rows in parts.items()},
         "parameters": trainer.model.count_params(),
         "best_epoch": best,
-        "machine": f"{device}; {platform.machine()}, {os.cpu_count()} cores",
+        "machine": f"{trainer.device}; {platform.machine()}, {os.cpu_count()} cores",
         "software": f"Keras {keras.__version__} on JAX {jax.__version__}",
     }
     with caching.atomic_folder(folder) as made:

@@ -93,13 +93,20 @@ def crops_of(
     return crop_store(clips, size=profile.crop_size, style=style, max_frames=profile.max_frames, jobs=jobs)
 
 
-def train_row(name: str, data: str, profile: Profile, *, seed: int) -> Run:
-    """Return the run of a row of experiments.toml on a data set; trained once, then read from the cache."""
+def train_row(name: str, data: str, profile: Profile, *, seed: int, accelerated: bool = False) -> Run:
+    """Return the run of a row of experiments.toml on a data set; trained once, then read from the cache.
+
+    With `accelerated` it is a run of its own, by `accelerated.trainer` on the profile's `devices`.
+    """
     experiment = load_experiment(name, profile, seed=seed)
     style = cast(Style, experiment.crop_style)
     store = crops_of(data, profile, style=style)
     if experiment.own_people != "none":
         store = join_stores([store, crops_of(data, profile, own=True, style=style)])
+    if accelerated:
+        from microx_utils.accelerated import trainer  # needs JAX, which is optional
+
+        return trainer.train(experiment, store, devices=profile.devices)
     return training.train(experiment, store)
 
 
@@ -126,11 +133,18 @@ def preprocess(data: str, profile: Profile, *, jobs: int | None = None) -> dict[
 
 
 def train_rows(
-    names: Sequence[str], data: str, profile: Profile, *, seeds: Sequence[int] = (0,), jobs: int | None = 1
+    names: Sequence[str],
+    data: str,
+    profile: Profile,
+    *,
+    seeds: Sequence[int] = (0,),
+    jobs: int | None = 1,
+    accelerated: bool = False,
 ) -> pd.DataFrame:
     """Train rows of experiments.toml, each with every seed and its own folds of people; on the cluster, if any.
 
     Without a cluster they are trained one after the other: two at once would distort each other's training times.
+    `accelerated` as in `train_row`.
 
     Returns
     -------
@@ -139,7 +153,7 @@ def train_rows(
         if it didn't. A row that fails does not stop the others.
     """
     data = resolve_data(data)
-    here = (str(paths.PROCESSED.resolve()), landmarks.chosen_tracker())
+    here = (accelerated, str(paths.PROCESSED.resolve()), landmarks.chosen_tracker())
     calls = [(name, data, profile, seed, *here) for name in names for seed in seeds]
     rows = [load_experiment(name, profile, seed=0) for name in names]  # an unknown name is refused before any training
     wanted = {(row.crop_style, False) for row in rows} | {
@@ -150,14 +164,16 @@ def train_rows(
     return pd.DataFrame(run_parallel(_train_anywhere, calls, desc="training", unit="run", jobs=jobs))
 
 
-def _train_anywhere(name: str, data: str, profile: Profile, seed: int, processed: str, tracker: str) -> dict[str, Any]:
+def _train_anywhere(
+    name: str, data: str, profile: Profile, seed: int, accelerated: bool, processed: str, tracker: str
+) -> dict[str, Any]:
     """Train one row in this process, possibly on another machine that shares the folders, not the environment."""
     if (str(paths.PROCESSED.resolve()), landmarks.chosen_tracker()) != (processed, tracker):
         paths.PROCESSED = Path(processed)
         os.environ[landmarks.TRACKER_VARIABLE] = tracker
     row: dict[str, Any] = {"experiment": name, "seed": seed, "key": "", "epochs": 0, "seconds": 0.0, "problem": ""}
     try:
-        run = train_row(name, data, profile, seed=seed)
+        run = train_row(name, data, profile, seed=seed, accelerated=accelerated)
     except Exception as error:  # noqa: BLE001 - reported in the table: the other rows are trained all the same
         traceback.print_exc()
         return row | {"problem": f"{type(error).__name__}: {error}"}

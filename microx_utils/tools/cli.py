@@ -3,6 +3,7 @@
 import argparse
 import errno
 import importlib.metadata
+import importlib.util
 import io
 import os
 import shlex
@@ -87,6 +88,12 @@ def preprocess_command(arguments: argparse.Namespace) -> int:
 
 def train_command(arguments: argparse.Namespace) -> int:
     """Train rows of experiments.toml, several at a time on a Dask cluster; notebooks then find the runs cached."""
+    if arguments.backend:
+        if arguments.scheduler:
+            return _refuse(ValueError("--backend trains on this machine's GPUs; give it or --scheduler, not both"))
+        if importlib.util.find_spec(arguments.backend) is None:
+            return _refuse(ValueError(f"{arguments.backend} is not installed: pip install 'microx-utils[jax]'"))
+        os.environ["KERAS_BACKEND"] = arguments.backend  # before anything imports Keras
     from microx_utils.course import stages
     from microx_utils.experiments import get_profile, read_experiments
     from microx_utils.support.parallel import cluster
@@ -99,7 +106,8 @@ def train_command(arguments: argparse.Namespace) -> int:
         return 2
     with cluster(arguments.scheduler):
         stages.preprocess(arguments.data, profile)
-        table = stages.train_rows(arguments.rows, arguments.data, profile, seeds=seeds)
+        accelerated = arguments.backend is not None
+        table = stages.train_rows(arguments.rows, arguments.data, profile, seeds=seeds, accelerated=accelerated)
     print(table.to_string(index=False))
     return int((table["problem"] != "").any())
 
@@ -261,6 +269,8 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=checked(seed), default=0, help="the first seed (default: 0)")
     text = "number of seeds, each with other folds of people (default: 1)"
     train.add_argument("--seeds", type=checked(count), default=1, help=text)
+    text = "jax: on this machine's GPUs, as runs of their own, which notebooks don't read (default: the plain loop)"
+    train.add_argument("--backend", choices=["jax"], help=text)
 
     add_command(commands, "gallery", gallery_command, "rebuild the generated pages", *RUN, "--out")
 

@@ -1,18 +1,22 @@
 """The command `microx`: quick to start, strict about what it is asked, honest exit codes."""
 
 import errno
+import importlib.util
 import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 from notebook_factory import a_course, write_notebook
 
 from microx_utils import landmarks
-from microx_utils.course import outline
+from microx_utils.course import outline, stages
+from microx_utils.experiments import Profile
 from microx_utils.support import paths
 from microx_utils.tools import cli, doctor
 
@@ -179,6 +183,32 @@ def test_train_refuses_an_unknown_row_and_an_absent_cluster(capsys: pytest.Captu
     assert "experiments.toml has no row ['table9']" in capsys.readouterr().err
     assert cli.main(["train", "table6_mouth", "--profile", "smoke", "--scheduler", "tcp://127.0.0.1:9"]) == 2
     assert "no Dask scheduler answers" in capsys.readouterr().err
+
+
+def test_train_on_gpus_is_for_this_machine_and_needs_jax(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")  # so that it is put back
+    command = ["train", "table6_mouth", "--profile", "smoke", "--backend", "jax"]
+    assert cli.main([*command, "--scheduler", "tcp://127.0.0.1:9"]) == 2
+    assert "--backend trains on this machine's GPUs" in capsys.readouterr().err
+    with monkeypatch.context() as without:
+        without.setattr(importlib.util, "find_spec", lambda name: None)
+        assert cli.main(command) == 2
+    assert "jax is not installed: pip install" in capsys.readouterr().err
+    assert os.environ["KERAS_BACKEND"] == "tensorflow"
+
+    asked: dict[str, Any] = {}
+
+    def trained(rows: list[str], data: str, profile: Profile, **options: Any) -> pd.DataFrame:
+        asked.update(options, rows=rows, backend=os.environ["KERAS_BACKEND"])
+        return pd.DataFrame([{"experiment": "table6_mouth", "problem": ""}])
+
+    monkeypatch.setattr(stages, "train_rows", trained)
+    monkeypatch.setattr(stages, "preprocess", lambda data, profile: {})
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: True)
+    assert cli.main(command) == 0
+    assert asked == {"rows": ["table6_mouth"], "seeds": range(1), "accelerated": True, "backend": "jax"}
 
 
 def test_landmarks_option_reaches_the_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
