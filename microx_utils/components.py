@@ -51,8 +51,7 @@ def block_name(block: str) -> str:
 def check_blocks(blocks: Sequence[str]) -> None:
     """Raise ValueError for no blocks, and for unknown or repeated components."""
     parts = [part for block in blocks for part in block_parts(block)]
-    unknown = [part for part in parts if part not in COMPONENTS]
-    if unknown:
+    if unknown := [part for part in parts if part not in COMPONENTS]:
         raise ValueError(f"unknown components {unknown}; choose from {list(COMPONENTS)}, joined by + for one block")
     if not parts or len(set(parts)) != len(parts):
         raise ValueError(f"components are {list(blocks)}; give one or more of {list(COMPONENTS)}, each once")

@@ -39,8 +39,7 @@ def check_predictions(predictions: pd.DataFrame) -> None:
     Checked: the columns, at least one row, unique segment ids, one split, known emotions, probabilities that are at
     least 0 and add up to 1 (within 0.001).
     """
-    missing = [column for column in COLUMNS if column not in predictions]
-    if missing:
+    if missing := [column for column in COLUMNS if column not in predictions]:
         raise ValueError(f"predictions lack the columns {missing} of {list(COLUMNS)}. Pass Run.predictions.")
     if predictions.empty:
         raise ValueError("predictions have no rows. Check which split was selected.")
@@ -50,8 +49,7 @@ def check_predictions(predictions: pd.DataFrame) -> None:
     splits = sorted(predictions["split"].astype(str).unique())
     if len(splits) > 1:
         raise ValueError(f"rows of several splits {splits}. Select one: predictions[predictions['split'] == 'test'].")
-    unknown = sorted(set(predictions["emotion"].astype(str)) - set(EMOTIONS))
-    if unknown:
+    if unknown := sorted(set(predictions["emotion"].astype(str)) - set(EMOTIONS)):
         raise ValueError(f"unknown emotions {unknown}, not in {list(EMOTIONS)}. Map them with labels.emotion_of.")
     values = _probabilities(predictions)
     good = (values >= 0).all(axis=1) & (np.abs(values.sum(axis=1) - 1) < 1e-3)  # False for NaN
@@ -249,8 +247,7 @@ def paired_difference(
     """
     _check_metric(metric)
     drawn = [_draw(table, groups=groups, samples=samples, seed=seed)[metric] for table in (a, b)]
-    odd = sorted(set(a[groups]) ^ set(b[groups]))
-    if odd:
+    if odd := sorted(set(a[groups]) ^ set(b[groups])):
         raise ValueError(
             f"{len(odd)} values of {groups!r} appear in only one of the two tables, for example {odd[0]!r}. "
             "Compare runs with the same split and seed, or keep the rows of those in both."

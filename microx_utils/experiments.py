@@ -233,8 +233,7 @@ def parse_experiment(name: str, row: Mapping[str, Any], profile: Profile, *, see
     """
     known = {field.name for field in fields(Experiment)}
     settable = sorted({*known, "about"} - {"name", "seed"})
-    unknown = sorted(set(row) - set(settable))
-    if unknown:
+    if unknown := sorted(set(row) - set(settable)):
         raise ValueError(f"experiment {name!r}: unknown keys {unknown}; choose from {settable}")
     values = {key: value for key, value in (asdict(profile) | dict(row)).items() if key in known}
     if isinstance(values["components"], list):

@@ -81,8 +81,7 @@ def write_openface_csv(table: pd.DataFrame, path: str | os.PathLike[str], *, che
 
 def check_landmarks(table: pd.DataFrame, path: str | os.PathLike[str]) -> pd.DataFrame:
     """Return the table with the required dtypes, or raise DataError, which names `path` and what is wrong."""
-    missing = [column for column in REQUIRED_COLUMNS if column not in table.columns]
-    if missing:
+    if missing := [column for column in REQUIRED_COLUMNS if column not in table.columns]:
         names = ", ".join(missing[:4]) + (f" and {len(missing) - 4} more" if len(missing) > 4 else "")
         raise DataError(path, f"lacks the column(s) {names} of OpenFace's CSV", _NOT_OPENFACE)
     if len(repeated := table.columns[table.columns.duplicated()]):
