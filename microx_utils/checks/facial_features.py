@@ -10,7 +10,7 @@ import pandas as pd
 
 from microx_utils.checks.verdict import Verdict, call, check, compare, wrong
 from microx_utils.components import PAPER_COMPONENTS
-from microx_utils.course.scores import difference_table
+from microx_utils.course.scores import difference_table, interval_words
 from microx_utils.crops import CropStore
 from microx_utils.evaluation import summary
 from microx_utils.labels import EMOTIONS, PROBABILITIES
@@ -123,10 +123,11 @@ def only_the_mouth(
     }
     scores = [summary(table)["accuracy"] for table in (wanted, alone)]
     gap = difference_table({"gap": (wanted, alone)}, samples=samples, seed=seed).loc["gap"]
+    low, high = 100 * gap["low"], 100 * gap["high"]
     praise = (
         f"Shown nothing but the mouth, the five are right about {scores[0]:.1%}; the network that knows nothing but "
         f"mouths is right about {scores[1]:.1%}. The difference is {100 * gap['difference']:+.1f} points, 95 % "
-        f"interval over people {100 * gap['low']:+.1f} to {100 * gap['high']:+.1f}. The five never learned to answer "
+        f"interval over people: {interval_words(low, high, '{:+.1f}')}. The five never learned to answer "
         "from one part, and four uniform squares are a face that they have never seen."
     )
     return compare(answers(given), answers(wanted), mistakes=mistakes, praise=praise, tolerance=1e-4)

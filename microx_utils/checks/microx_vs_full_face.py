@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from microx_utils.checks.verdict import Verdict, check, compare
-from microx_utils.course.scores import difference_table
+from microx_utils.course.scores import difference_table, interval_words
 from microx_utils.evaluation import summary
 from microx_utils.labels import PROBABILITIES
 
@@ -80,6 +80,6 @@ def fused(
         f"Accuracy is {scores['parts']:.1%} for the parts, {scores['face']:.1%} for the face, and for their mean, with "
         f"no weight to train, {scores['the mean']:.1%}. The network that was trained on both has "
         f"{scores['trained on both']:.1%}. The mean minus that one, on the same people: "
-        f"{100 * gain['difference']:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}."
+        f"{100 * gain['difference']:+.1f} points, 95 % interval: {interval_words(low, high, '{:+.1f}')}."
     )
     return compare(given, wanted, mistakes=mistakes, praise=praise, tolerance=1e-5)

@@ -57,7 +57,7 @@ def person_split(function: Callable[..., Any], *, people: pd.Series) -> Verdict:
     if abs(np.mean(drawn) - share) > 0.1:
         return wrong(f"On average {np.mean(drawn):.0%} of the people are in the test; {share:.0%} were asked for.")
     low, high = min(rows.mean() for rows in tests), max(rows.mean() for rows in tests)
-    return right(
-        f"Nobody is on both sides. With a quarter of the people, the test has {low:.0%} to {high:.0%} of the rows, "
-        "depending on who was drawn: some people have many more segments than others."
-    )
+    found = f"{low:.0%} to {high:.0%} of the rows, depending on who was drawn: some people have many segments"
+    if f"{low:.0%}" == f"{high:.0%}":
+        found = f"{low:.0%} of the rows, whoever was drawn: everybody has about as many segments"
+    return right(f"Nobody is on both sides. With {share:.0%} of the people wanted, the test has {found}.")

@@ -1,6 +1,7 @@
 """Tables of scores and of paired differences, as the analysis notebooks print and draw them (paper, section VI)."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -83,7 +84,7 @@ def difference_table(
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def interval_words(low: float, high: float, form: str = "{:.1%}") -> str:
+def interval_words(low: Any, high: Any, form: str = "{:.1%}") -> str:
     """Return an interval as text; where one person was tested there is none (NaN).
 
     >>> interval_words(0.31, 0.424), interval_words(float("nan"), float("nan"))
