@@ -4,14 +4,13 @@ profiles.toml has three sizes of a run: `smoke`, `class` and `paper`. experiment
 network, named after the paper's tables. A table of experiments.toml at a profile's size is an `Experiment`.
 """
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from microx_utils.components import STYLES, check_blocks
-from microx_utils.support.errors import blamed_on
+from microx_utils.support.errors import blamed_on, read_tables
 
 PROFILES_FILE = Path(__file__).with_name("profiles.toml")
 EXPERIMENTS_FILE = Path(__file__).with_name("experiments.toml")
@@ -110,7 +109,7 @@ def parse_profile(name: str, row: dict[str, Any]) -> Profile:
 def read_profiles(path: Path = PROFILES_FILE) -> dict[str, Profile]:
     """Return every profile of a TOML file by name, in the file's order. Raises DataError if one can't be used."""
     with blamed_on(path):
-        return {name: parse_profile(name, row) for name, row in tomllib.loads(path.read_text("utf-8")).items()}
+        return {name: parse_profile(name, row) for name, row in read_tables(path).items()}
 
 
 _PROFILES = read_profiles()
@@ -207,8 +206,7 @@ class Experiment:
 
 def read_experiments() -> dict[str, dict[str, Any]]:
     """Return the tables of experiments.toml by name."""
-    with blamed_on(EXPERIMENTS_FILE):
-        return tomllib.loads(EXPERIMENTS_FILE.read_text(encoding="utf-8"))
+    return read_tables(EXPERIMENTS_FILE)
 
 
 def load_experiment(name: str, profile: Profile, *, seed: int = 0) -> Experiment:

@@ -20,7 +20,7 @@ import pandas as pd
 
 from microx_utils.support import paths
 from microx_utils.support.cache import atomic_file, content_key, file_key, lock, ready
-from microx_utils.support.delimited import read_delimited
+from microx_utils.support.delimited import check_numbers, read_delimited
 from microx_utils.support.errors import DataError
 from microx_utils.video import FPS, iter_frames, video_key
 
@@ -48,7 +48,7 @@ _NOT_OPENFACE = "Use the output of OpenFace's FeatureExtraction (-2Dfp -pose -au
 def read_openface_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     """Return the checked table of an OpenFace CSV, in any form that `support.delimited.read_delimited` reads.
 
-    `frame`, `face_id` and `success` are int64, the other required columns float64; extra columns keep pandas's dtype.
+    `frame`, `face_id` and `success` are int64, the other required columns float64; extra columns are numbers, too.
     OpenFace 1 has no `face_id`: it is 0. The case of a header that says `FRAME` is ignored.
 
     Raises
@@ -65,7 +65,7 @@ def read_openface_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
         table.columns = table.columns.str.lower()
     if "face_id" not in table.columns and "frame" in table.columns:  # OpenFace 1, which follows one face
         table = table.assign(face_id=0)
-    return check_landmarks(table, path)
+    return check_numbers(check_landmarks(table, path), path)
 
 
 def write_openface_csv(table: pd.DataFrame, path: str | os.PathLike[str], *, checked: bool = False) -> None:
@@ -97,10 +97,8 @@ def check_landmarks(table: pd.DataFrame, path: str | os.PathLike[str]) -> pd.Dat
 def _value_problem(table: pd.DataFrame) -> str:
     """Return what is wrong with the values of the required columns, or ""."""
     required = table[list(REQUIRED_COLUMNS)]
-    try:
-        numbers = required.to_numpy(np.float64)
-    except (ValueError, OverflowError):  # text in a column, or hundreds of digits
-        numbers = required.astype(str).apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+    texts = required.select_dtypes(exclude="number").astype(str)  # words, hundreds of digits, or 1_000 for Python
+    numbers = required.assign(**texts.apply(pd.to_numeric, errors="coerce")).to_numpy(np.float64)
     bad = ~np.isfinite(numbers)
     if bad.any():
         row, column = np.argwhere(bad)[0]

@@ -7,6 +7,7 @@ import zlib
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from microx_utils.support.errors import DataError
@@ -77,15 +78,15 @@ def split_header(text: str) -> tuple[str, str, str]:
 
 
 def read_delimited(path: str | PathLike[str]) -> pd.DataFrame:
-    """Return a table of numbers with one line per row, below a line of names.
+    """Return a table of numbers with one line per row, below a line of names; `check_numbers` looks at the values.
 
     Read are commas, semicolons and tabs as separators, with blanks around them; decimal commas where the separator is
-    another; blank rows at the end; and the encodings of `read_text`.
+    another; blank rows; and the encodings of `read_text`.
 
     Raises
     ------
     DataError
-        As `read_text`; or the file is empty, or it has too many columns or a row with more values than there are names.
+        As `read_text`; or the file is empty, or it has too many columns, or a row with other than one value per name.
     """
     text = read_text(path)
     separator, header, rest = split_header(text)
@@ -94,13 +95,11 @@ def read_delimited(path: str | PathLike[str]) -> pd.DataFrame:
     names = [name.strip().strip('"') for name in header.split(separator)]
     if not any(names):
         raise DataError(path, "is empty" if not text.strip() else "has no line of names at its top", _AGAIN)
-    lines = rest.split("\n")
-    while lines and not lines[-1].strip(" \t,;"):
-        lines.pop()
+    lines = [line for line in rest.split("\n") if line.strip(" \t,;")]
     for number, line in enumerate(lines, start=1):
-        if line.count(separator) >= len(names):
-            found = line.count(separator) + 1
-            raise DataError(path, f"row {number} has {found:,} values, the header {len(names)} names", _AGAIN)
+        if (found := line.count(separator) + 1) != len(names):
+            problem = f"row {number} of {len(lines)} has {found:,} values, the header {len(names)} names"
+            raise DataError(path, problem, _AGAIN)
     decimal = "," if separator != "," and re.search(r"\d,\d", rest) else "."
     if not lines:
         return pd.DataFrame(columns=names)
@@ -114,3 +113,22 @@ def read_delimited(path: str | PathLike[str]) -> pd.DataFrame:
         na_values=MISSING,
     )
     return table.set_axis(names, axis=1).copy()  # in one piece: columns are added later
+
+
+def check_numbers(table: pd.DataFrame, path: str | PathLike[str]) -> pd.DataFrame:
+    """Return a table of `read_delimited`; raise DataError, which names `path`, for a value that is no finite number.
+
+    NaN, which stands for a missing value, is no fault.
+    """
+    for place, (name, dtype) in enumerate(table.dtypes.items()):
+        column = table.iloc[:, place]
+        if dtype.kind in "iu":
+            continue
+        numbers = column if dtype.kind == "f" else pd.to_numeric(column.astype(str), errors="coerce")
+        bad = (~np.isfinite(numbers) & column.notna()).to_numpy()
+        if bad.any():
+            row = int(bad.argmax())
+            value = str(column.iloc[row])[:40]
+            problem = f"row {row + 1} of {len(table)} has {value!r} for {name}, which is no number"
+            raise DataError(path, problem, _AGAIN)
+    return table

@@ -1,8 +1,11 @@
-"""The error for bad input: it names the file, what is wrong with it and what to do."""
+"""The error for bad input, which names the file, what is wrong with it and what to do; and TOML files that raise it."""
 
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
+from pathlib import Path
+from typing import Any
 
 
 class DataError(Exception):
@@ -34,6 +37,15 @@ def blamed_on(path: str | PathLike[str]) -> Iterator[None]:
     except (ValueError, KeyError) as error:
         problem = f"entry not found: {error.args[0]}" if isinstance(error, KeyError) else str(error).rstrip(".")
         raise DataError(path, problem, "Correct the file, or restore it with git.") from error
+
+
+def read_tables(path: Path) -> dict[str, dict[str, Any]]:
+    """Return the tables of a TOML file that holds nothing else. Raises DataError if it can't be read as that."""
+    with blamed_on(path):
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        if loose := [name for name, table in tables.items() if not isinstance(table, dict)]:
+            raise ValueError(f"{loose} are in no table: begin one above them, such as [{path.stem}]")
+        return tables
 
 
 def problem_of(error: Exception) -> str:
