@@ -7,6 +7,8 @@ DATA ?= sample
 JOBS ?=
 UPGRADE ?=
 SCREENSHOTS ?=
+TIMES ?= 5000
+SEED ?= 0
 # The interpreter to make .venv with, for instance `make test PYTHON=/opt/python3.12/bin/python3`
 PYTHON ?=
 
@@ -14,12 +16,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: help figures test test-browser doctor data lock clean FORCE
+.PHONY: help figures test test-browser stress doctor data lock clean FORCE
 
 help:
 	@echo "make figures [PROFILE=smoke|class|paper] [ONLY=03,06] [DATA=folder|NAME=folder,...] [JOBS=1]   run the notebooks, write figures/"
 	@echo "make test      lint, types, tests, and every notebook in the smoke profile"
 	@echo "make test-browser [SCREENSHOTS=1]   operate the widgets in JupyterLab and Chromium; SCREENSHOTS=1 renews figures/widgets/"
+	@echo "make stress [TIMES=5000] [SEED=0] [ONLY=kind]   harm files and kill runs at random: nothing may come out wrong unsaid"
 	@echo "make doctor    what this machine has and lacks"
 	@echo "make data      render whatever is missing of the sample (it ships with the repository)"
 	@echo "make lock      bring requirements*.txt in line with pyproject.toml; UPGRADE=1 takes the newest versions"
@@ -40,6 +43,10 @@ test: $(READY)
 # Needs Chromium or Chrome; without one, the tests are skipped and the summary says so.
 test-browser: $(READY)
 	$(if $(SCREENSHOTS),MICROX_SCREENSHOTS=1) $(BIN)/python -m pytest tests/browser -rs
+
+# Minutes. A failure prints the command that repeats it.
+stress: $(READY)
+	$(BIN)/python tests/stress.py --times $(TIMES) --seed $(SEED) $(if $(ONLY),--only "$(ONLY)")
 
 doctor: $(READY)
 	@$(BIN)/microx doctor
