@@ -28,8 +28,6 @@ from tqdm import tqdm
 
 from microx_utils.support.errors import DataError
 
-LONGEST = 60.0
-"""Seconds that a trial may take."""
 SHOWN = 10
 """Failures of a kind that are printed in full."""
 
@@ -47,10 +45,13 @@ class Kind(Protocol):
         As in the table and for --only.
     share
         Of all trials.
+    longest
+        Seconds that a trial may take, on a busy machine.
     """
 
     name: str
     share: float
+    longest: float
 
     def prepare(self, folder: Path) -> None:
         """Make what all trials need, in a folder that they leave alone."""
@@ -100,7 +101,7 @@ def run_trial(kind: Kind, seed: int, number: int, folder: Path) -> tuple[str, st
         failure = fault_of(error, folder)
         outcome = "" if failure else "refused"
     seconds = time.monotonic() - started
-    if seconds > LONGEST:
+    if seconds > kind.longest:
         outcome, failure = "", failure or f"took {seconds:.0f} s"
     return outcome, failure
 

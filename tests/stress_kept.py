@@ -82,6 +82,8 @@ def harm_kept(folder: Path, rng: np.random.Generator) -> str:
 class Kept:
     """A cache of which one file is harmed: the next run must end with the same numbers."""
 
+    longest = 600.0
+
     def __init__(self, name: str, share: float, run: Callable[..., Result], **options: Any) -> None:
         self.name, self.share, self.run, self.options = name, share, run, options
 

@@ -126,7 +126,7 @@ def plain_rows(text: str) -> list[dict[str, str]] | None:
 class LandmarkTables:
     """OpenFace's CSVs, of a face with action units and of none."""
 
-    name, share = "landmark table", 32.0
+    name, share, longest = "landmark table", 32.0, 30.0
 
     def prepare(self, folder: Path) -> None:
         lines = (OPENFACE / "happy.csv").read_text().split("\n")[:9]
@@ -171,7 +171,7 @@ class LandmarkTables:
 class Labels:
     """A user's labels.csv."""
 
-    name, share = "labels.csv", 16.0
+    name, share, longest = "labels.csv", 16.0, 30.0
     ROWS = (("a.avi", "kim", "happy"), ("b.avi", "kim", "sad"), ("sub/c.avi", "Ece", "anger"), ("d.avi", "7", "fear"))
 
     def prepare(self, folder: Path) -> None:
@@ -210,7 +210,7 @@ class Labels:
 class Sheets:
     """BAUM's annotation sheets: cells, rows and the workbook's bytes are harmed."""
 
-    name, share = "annotation sheet", 14.0
+    name, share, longest = "annotation sheet", 14.0, 30.0
     WORDS = ("Neutral", "Anger", "Contempt", "Disgust", "Fear", "Happiness", "Sadness", "Surprise")
 
     def prepare(self, folder: Path) -> None:
@@ -274,7 +274,7 @@ class Sheets:
 class FileNames:
     """Names of RAVDESS's and own recordings, which decide on the label."""
 
-    name, share = "file name", 11.0
+    name, share, longest = "file name", 11.0, 30.0
 
     def prepare(self, folder: Path) -> None:
         self.codes = {"01": "neutral", "03": "happy", "04": "sad", "05": "anger", "06": "fear", "07": "disgust"}
@@ -313,7 +313,7 @@ class FileNames:
 class Settings:
     """Rows of experiments.toml."""
 
-    name, share = "experiments.toml", 11.0
+    name, share, longest = "experiments.toml", 11.0, 30.0
     TEXT = '[mine]\nabout = "a row"\ncomponents = ["nose", "mouth"]\nlearning_rate = 0.01\nepochs = 3\nsplit = "clip"\n'
 
     def prepare(self, folder: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import av
 import numpy as np
 from joblib.externals.loky import get_reusable_executor
-from stress import LONGEST, Kind, WrongResult
+from stress import Kind, WrongResult
 from stress_tables import harm_bytes, pick
 
 from microx_utils.support.lost_clips import watched
@@ -85,7 +85,7 @@ def read_beside(path: Path, good: np.ndarray) -> str:
 class Videos:
     """Small videos of a rendered face. They are read in a process of their own, as the project reads them."""
 
-    name, share = "video", 10.0
+    name, share, longest = "video", 10.0, 60.0
 
     def prepare(self, folder: Path) -> None:
         frames = read_frames(SMILE)[0][20:40, 64:192, 64:192]
@@ -101,7 +101,7 @@ class Videos:
         path.write_bytes(harm_bytes(data, rng))
         worker = get_reusable_executor(max_workers=1, timeout=600)
         try:
-            return worker.submit(watched, read_beside, LONGEST, (path, good)).result()
+            return worker.submit(watched, read_beside, self.longest, (path, good)).result()
         except BrokenProcessPool:  # the project lists the clip: see lost_clips
             return "its process died"
 
