@@ -103,15 +103,18 @@ def read_delimited(path: str | PathLike[str]) -> pd.DataFrame:
     decimal = "," if separator != "," and re.search(r"\d,\d", rest) else "."
     if not lines:
         return pd.DataFrame(columns=names)
-    table = pd.read_csv(
-        io.StringIO("\n".join(lines)),
-        sep=separator,
-        decimal=decimal,
-        header=None,
-        names=range(len(names)),
-        skipinitialspace=True,
-        na_values=MISSING,
-    )
+    try:
+        table = pd.read_csv(
+            io.StringIO("\n".join(lines)),
+            sep=separator,
+            decimal=decimal,
+            header=None,
+            names=range(len(names)),
+            skipinitialspace=True,
+            na_values=MISSING,
+        )
+    except pd.errors.ParserError as error:  # a quotation mark without its second
+        raise DataError(path, f"is no table that can be read ({error})", _AGAIN) from error
     return table.set_axis(names, axis=1).copy()  # in one piece: columns are added later
 
 
