@@ -218,7 +218,8 @@ def _build_store(
 
     Returns False, and leaves nothing, if a clip was lost meanwhile (`support.lost_clips`): its key has changed.
     Each clip's crops go straight to their rows of one file, so that only one clip per process is in memory. The clip's
-    availability file is written after them; a build that was killed resumes with the clips that have none.
+    availability is written after them, with a checksum of the crops; a build that was killed resumes with the clips
+    that have none, or other crops.
     """
     options = {name: made_from[name] for name in ("size", "style", "max_frames")}
     options |= {"tracker": made_from["landmarks"]["tracker"], "processed": paths.PROCESSED}
@@ -238,17 +239,18 @@ def _build_store(
     building = folder.with_name(f"{folder.name}.building")
     building.mkdir(parents=True, exist_ok=True)
     size, first = made_from["size"], np.cumsum(frames) - frames
-    crops_file, parts = building / "crops.npy", {k: building / f"available_{k}.npy" for k in used}
+    crops_file, parts = building / "crops.npy", {k: building / f"available_{k}.npz" for k in used}
     cache.reserve_array(crops_file, (int(frames.sum()), len(COMPONENTS), size, size, 3))
-    todo = [(files[k], crops_file, int(first[k]), part, options) for k, part in parts.items() if not part.exists()]
-    run_parallel(_write_crops, todo, desc="cropping components", jobs=jobs, lost=str)
+    todo = [k for k in used if not cache.rows_are_kept(crops_file, int(first[k]), int(frames[k]), parts[k])]
+    written = [(files[k], crops_file, int(first[k]), parts[k], options) for k in todo]
+    run_parallel(_write_crops, written, desc="cropping components", jobs=jobs, lost=str)
     if made_from["videos"] != [_video_key(path) for path in files]:  # one was lost, and is part of another store
         shutil.rmtree(building)
         return False
 
-    np.save(building / "available.npy", np.concatenate([np.load(part) for part in parts.values()]))
+    np.save(building / "available.npy", np.concatenate([np.load(part)["about"] for part in parts.values()]))
     for part in parts.values():
-        part.unlink()
+        cache.remove(part)
     pd.DataFrame({"first": first, "frames": frames, "reason": reasons}).to_csv(building / "index.csv", index=False)
     (building / "made_from.json").write_text(json.dumps(made_from, indent=2))
     cache.finish_folder(building, folder)
@@ -268,8 +270,7 @@ def _count_frames(path: str, options: dict[str, Any]) -> tuple[int, str]:
 def _write_crops(path: str, crops_file: Path, first: int, available_file: Path, options: dict[str, Any]) -> None:
     crops, available = crop_clip(path, **options)
     cache.write_rows(crops_file, first, crops)
-    with cache.atomic_file(available_file) as temporary:
-        np.save(temporary, available)
+    cache.note_rows(available_file, crops, available)
 
 
 def _open_store(folder: Path, clips: pd.DataFrame, style: str) -> CropStore:

@@ -65,6 +65,8 @@ def compare(found: Result, good: Result) -> None:
 def harm_kept(folder: Path, rng: np.random.Generator) -> str:
     """Harm one file of what is kept, and return what was done to which."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock")
+    if not files:
+        return "nothing"
     path, other = pick(rng, files), pick(rng, files)
     before = path.read_bytes()
     how = pick(rng, ["bytes", "bytes", "bytes", "empty", "another file's", "gone"])
@@ -113,7 +115,10 @@ def quietly(run: Callable[..., Result], processed: Path, options: dict[str, Any]
 
 
 class Killed(Kept):
-    """A run that is killed once or twice at random moments: the next one must end with the same numbers."""
+    """A run that is killed once or twice at random moments, and what it has kept perhaps harmed.
+
+    The next one must end with the numbers of an undisturbed one.
+    """
 
     def start(self, processed: Path) -> Any:
         process = CONTEXT.Process(target=quietly, args=(self.run, processed, self.options))
@@ -128,6 +133,7 @@ class Killed(Kept):
             self.seconds = time.monotonic() - started
 
     def attempt(self, rng: np.random.Generator, folder: Path) -> str:
+        harmed: list[str] = []
         for _ in range(int(rng.integers(1, 3))):
             process = self.start(folder / "kept")
             time.sleep(rng.uniform(0, 1.1 * self.seconds))
@@ -137,7 +143,12 @@ class Killed(Kept):
             if process.is_alive():
                 process.kill()
                 raise WrongResult(f"a run goes on {STOPS_WITHIN:.0f} s after it was told to stop")
-        compare(self.run(folder / "kept", **self.options), self.good)
+            if rng.random() < 0.5:  # as when the machine itself goes down
+                harmed += [harm_kept(folder / "kept", rng)]
+        try:
+            compare(self.run(folder / "kept", **self.options), self.good)
+        except WrongResult as error:
+            raise WrongResult(f"{harmed or 'nothing'} was harmed: {error}") from error
         return "the same numbers"
 
 

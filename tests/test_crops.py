@@ -158,6 +158,28 @@ def test_killed_build_goes_on_and_is_never_taken_for_whole(processed, clips, tmp
     np.testing.assert_array_equal(store.crops[:12], store.crops[12:])
 
 
+def test_a_build_that_was_killed_and_harmed_ends_as_any_other(processed, clips, tmp_path, clip_path, monkeypatch):
+    shutil.copy(clip_path, tmp_path / "second.mp4")
+    clips.loc[2, "path"] = str(tmp_path / "second.mp4")
+    write_crops = cr._write_crops
+
+    def killed_after_first(path, *args):
+        write_crops(path, *args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cr, "_write_crops", killed_after_first)
+        with pytest.raises(KeyboardInterrupt):
+            cr.crop_store(clips, size=16, max_frames=12, jobs=1)
+    (crops,) = (processed / "stores").glob("*.building/crops.npy")
+    data = bytearray(crops.read_bytes())
+    data[200:300] = bytes(100)  # of the first clip
+    crops.write_bytes(data)
+    store = cr.crop_store(clips, size=16, max_frames=12, jobs=1)
+    np.testing.assert_array_equal(store.crops[:12], store.crops[12:])
+    assert not list((processed / "stores" / store.key).glob("*.npz"))
+
+
 def test_full_disk_is_told_beforehand(processed, clips, monkeypatch):
     usage = shutil.disk_usage("/")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))

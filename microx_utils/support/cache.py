@@ -4,6 +4,7 @@ What is kept between runs carries checksums, which are compared when it is opene
 """
 
 import hashlib
+import io
 import json
 import math
 import os
@@ -233,10 +234,14 @@ def _file_lock(path: str | os.PathLike[str]) -> FileLock:
 
 
 def reserve_array(path: str | os.PathLike[str], shape: tuple[int, ...]) -> None:
-    """Create a .npy file of uint8 zeros, unless it exists. Raises DataError when the disk can't hold it."""
-    path = Path(path)
-    if path.exists():
-        return
+    """Create a .npy file of uint8 zeros, unless one of this shape is there. Raises DataError if the disk is full."""
+    path, header = Path(path), io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    start, size = header.getvalue(), header.tell() + math.prod(shape)
+    if path.exists() and path.stat().st_size == size:
+        with path.open("rb") as file:
+            if file.read(len(start)) == start:
+                return
     needed, free = math.prod(shape), shutil.disk_usage(path.parent).free
     if needed > free - 2**28:  # leave a quarter of a gibibyte
         problem = f"needs {needed / 2**30:.1f} GiB, and the disk has {free / 2**30:.1f} GiB free"
@@ -254,3 +259,21 @@ def write_rows(path: str | os.PathLike[str], first: int, rows: NDArray[np.uint8]
         file.write(np.ascontiguousarray(rows).data)
         file.flush()
         os.fsync(file.fileno())  # what is written next says that these rows are here
+
+
+def note_rows(note: Path, rows: NDArray[np.uint8], about: NDArray[Any]) -> None:
+    """Write a .npz file with a checksum of rows of `write_rows` ("rows") and an array about them ("about")."""
+    with atomic_file(note, checked=True) as temporary:
+        np.savez(temporary, rows=_rows_key(rows), about=about)
+
+
+def rows_are_kept(path: Path, first: int, count: int, note: Path) -> bool:
+    """Tell whether rows of a .npy file are still those of a note of `note_rows`; False without one."""
+    if not ready(note):
+        return False
+    with np.load(note) as noted:
+        return str(noted["rows"]) == _rows_key(np.load(path, mmap_mode="r")[first : first + count])
+
+
+def _rows_key(rows: NDArray[np.uint8]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(rows).data).hexdigest()

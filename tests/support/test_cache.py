@@ -116,6 +116,29 @@ def test_rows_are_written_where_they_belong(tmp_path):
     assert not found[[0, 1, 4]].any()
 
 
+def test_rows_that_were_harmed_are_not_taken_for_those_that_were_written(tmp_path):
+    file, note = tmp_path / "crops.npy", tmp_path / "part.npz"
+    rows = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    cache.reserve_array(file, (5, 2, 3))
+    cache.write_rows(file, 2, rows)
+    assert not cache.rows_are_kept(file, 2, 2, note)
+    cache.note_rows(note, rows, np.array([True, False]))
+    assert cache.rows_are_kept(file, 2, 2, note)
+    assert np.load(note)["about"].tolist() == [True, False]
+    cache.write_rows(file, 0, rows)  # other rows of the file
+    assert cache.rows_are_kept(file, 2, 2, note)
+    cache.write_rows(file, 3, rows[:1])
+    assert not cache.rows_are_kept(file, 2, 2, note)
+    for spoil in (cut_byte, empty, cut_line, flip_bit):  # the bit is in the header
+        spoil(file)
+        cache.reserve_array(file, (5, 2, 3))
+        assert np.load(file).shape == (5, 2, 3)
+        assert not cache.rows_are_kept(file, 2, 2, note)
+    flip_bit(note)
+    with pytest.warns(UserWarning, match="is damaged"):
+        assert not cache.rows_are_kept(file, 2, 2, note)
+
+
 def keep(folder):
     """Keep a small file, a folder and a large file, as stages do."""
     with cache.atomic_file(folder / "table.csv", checked=True) as temporary:
