@@ -217,9 +217,9 @@ class Sheets:
         self.rows = [[f"S00{n}_001", word, n] for n, word in enumerate(self.WORDS)]
 
     def harm(self, grid: list[list[Any]], rng: Random) -> None:
-        i, j, k = int(rng.integers(len(grid))), int(rng.integers(len(grid))), int(rng.integers(3))
+        i, j = rng.integers(len(grid), size=2).tolist()
+        k = int(rng.integers(len(grid[i])))
         how = int(rng.integers(7))
-        grid[i] += [None] * (3 - len(grid[i]))  # an earlier harm may have shortened the row
         if how == 0:
             grid[i][k] = pick(rng, [value for value in NASTY if not re.search("[\0-\x08]", value)])
         elif how == 1:

@@ -110,11 +110,14 @@ def read_delimited(path: str | PathLike[str]) -> pd.DataFrame:
             decimal=decimal,
             header=None,
             names=range(len(names)),
+            index_col=False,
             skipinitialspace=True,
             na_values=MISSING,
         )
-    except pd.errors.ParserError as error:  # a quotation mark without its second
-        raise DataError(path, f"is no table that can be read ({error})", _AGAIN) from error
+    except pd.errors.ParserError as error:
+        raise DataError(path, f"isn't readable as a table ({error})", _AGAIN) from error
+    if len(table) != len(lines):
+        raise DataError(path, "has a quotation mark that joins several rows", _AGAIN)
     return table.set_axis(names, axis=1).copy()  # in one piece: columns are added later
 
 
