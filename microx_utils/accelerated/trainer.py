@@ -74,10 +74,8 @@ class Trainer:
                 f"{experiment.name}: {count} devices can't share batches of {experiment.batch_size} evenly"
             )
         mesh = Mesh(np.array(here[:count]), ("batch",))
-        self.whole, self.shared = (
-            NamedSharding(mesh, PartitionSpec()),
-            NamedSharding(mesh, PartitionSpec(None, "batch")),
-        )
+        self.whole = NamedSharding(mesh, PartitionSpec())
+        self.shared = NamedSharding(mesh, PartitionSpec(None, "batch"))
         self.device = f"{count} x {here[0].device_kind}" if count > 1 else here[0].device_kind
         self.at_a_time = -(-PREDICT_BATCH // count) * count  # segments
         self.experiment = experiment

@@ -56,6 +56,11 @@ def typed(text: str | os.PathLike[str]) -> Path:
     return path
 
 
+def nearest(folder: Path) -> Path:
+    """Return the path itself if there is something, else the nearest folder above it that is there."""
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
+
+
 def writable(folder: Path, variable: str) -> Path:
     """Return a folder that is there and can be written to, or can be made.
 
@@ -64,7 +69,7 @@ def writable(folder: Path, variable: str) -> Path:
     DataError
         It can't; the remedy names the environment variable that moves it.
     """
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    existing = nearest(folder)
     if existing.is_dir() and os.access(existing, os.W_OK):
         return folder
     problem = f"can't be written to: {existing} is {'read-only for you' if existing.is_dir() else 'a file'}"

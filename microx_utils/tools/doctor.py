@@ -157,8 +157,7 @@ def check_cache() -> Check:
         folder = paths.writable(paths.PROCESSED, "MICROX_PROCESSED")
     except DataError as error:
         return Check("cache", MISSING, f"{error.path} {error.problem}", error.remedy)
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
-    return Check("cache", OK, f"{shutil.disk_usage(existing).free / GIB:.1f} GiB free for {folder}")
+    return Check("cache", OK, f"{shutil.disk_usage(paths.nearest(folder)).free / GIB:.1f} GiB free for {folder}")
 
 
 def check_output() -> Check:
