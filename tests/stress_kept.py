@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from encoded import encode
 from stress import Kind, WrongResult
 from stress_tables import harm_bytes, pick
-from stress_videos import SMILE, encode
+from stress_videos import SMILE
 from tiny_run import fake_store, tiny
 
 from microx_utils.crops import crop_store

@@ -2,10 +2,10 @@
 
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
+from encoded import CODECS, encode
 from joblib.externals.loky import get_reusable_executor
 from stress import Kind, WrongResult
 from stress_tables import harm_bytes, pick
@@ -14,23 +14,11 @@ from microx_utils.support.lost_clips import watched
 from microx_utils.video import probe_video, read_frames
 
 SMILE = Path(__file__).parent / "data" / "openface" / "happy.mp4"
-CODECS = {".mp4": "libx264", ".mov": "libx264", ".mkv": "libx264", ".avi": "mpeg4", ".flv": "flv", ".mpg": "mpeg2video"}
 STRICT = {"err_detect": "crccheck+bitstream+buffer+careful+compliant+aggressive+explode"}
 LENIENT = {"err_detect": "crccheck+bitstream+careful+compliant+explode"}
 """For FLV, whose encoders end frames as they like: FFmpeg and the project think nothing of junk at a frame's end."""
 LEVELS = 2.0
 """Mean difference of two frames, of 255 levels, up to which they count as the same."""
-
-
-def encode(path: Path, frames: np.ndarray) -> None:
-    """Write frames, uint8 (T, H, W, 3) RGB, at 30 per second into the container that the suffix names."""
-    with av.open(str(path), "w") as container:
-        stream: Any = container.add_stream(CODECS[path.suffix], rate=30)
-        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
-        stream.bit_rate = 1_000_000
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
-        container.mux(stream.encode(None))
 
 
 def plainly_decoded(path: Path) -> tuple[list[np.ndarray], float] | None:

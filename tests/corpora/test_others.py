@@ -4,12 +4,11 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
 
-import av
 import numpy as np
 import pandas as pd
 import pytest
+from encoded import encode
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +21,7 @@ from microx_utils.support.errors import DataError
 from microx_utils.video import read_frames, split_path, write_video
 
 MODULES = [ravdess, crema_d, enterface, mmi, iemocap, belfast]
-CODECS = {".avi": "mpeg4", ".flv": "flv", ".mov": "libx264", ".mp4": "libx264"}
+SUFFIXES = (".avi", ".flv", ".mov", ".mp4")
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
 
 
@@ -40,20 +39,9 @@ def person(clip_path) -> np.ndarray:
 def videos(tmp_path_factory, person) -> dict[str, Path]:
     """The same 20 frames of a rendered person in each container that the corpora use."""
     folder = tmp_path_factory.mktemp("videos")
-    for suffix in CODECS:
-        encode(folder / f"person{suffix}", person)
-    return {suffix: folder / f"person{suffix}" for suffix in CODECS}
-
-
-def encode(path: Path, frames: np.ndarray) -> None:
-    """Write frames into the container that the suffix names; `write_video` only writes H.264."""
-    with av.open(str(path), "w") as container:
-        stream: Any = container.add_stream(CODECS[path.suffix], rate=30)
-        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
-        stream.bit_rate = 4_000_000
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
-        container.mux(stream.encode(None))
+    for suffix in SUFFIXES:
+        encode(folder / f"person{suffix}", person, bit_rate=4_000_000)
+    return {suffix: folder / f"person{suffix}" for suffix in SUFFIXES}
 
 
 def put(path: Path, source: Path | bytes | str = b"not decoded by the clip table") -> Path:
@@ -395,7 +383,8 @@ def test_iemocap_to_segments(tmp_path, processed, person):
     """Each half of a dialog shows its own speaker; one utterance lies behind the video's end, one video is corrupt."""
     dialog = tmp_path / "i" / "Session1" / "dialog"
     (dialog / "avi" / "DivX").mkdir(parents=True)
-    encode(dialog / "avi" / "DivX" / "Ses01F_impro01.avi", np.concatenate([person, person[:, :, ::-1]], axis=2))
+    both = np.concatenate([person, person[:, :, ::-1]], axis=2)
+    encode(dialog / "avi" / "DivX" / "Ses01F_impro01.avi", both, bit_rate=4_000_000)
     put(dialog / "avi" / "DivX" / "Ses01M_impro02.avi")
     turns = ["[0 - 0.4] Ses01F_impro01_F000 hap", "[0.2 - 0.6] Ses01F_impro01_M000 hap"]
     put(dialog / "EmoEvaluation" / "Ses01F_impro01.txt", "\n".join([*turns, "[7 - 8] Ses01F_impro01_F001 ang"]))
