@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
-from itertools import chain, pairwise
+from itertools import chain, dropwhile, pairwise
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ _NEAR = 1e-4  # s; time stamps in milliseconds or ticks may lie a little before 
 _TIE = 1e-3  # of an output frame: times in milliseconds (Matroska) must not decide which of two frames is nearer
 _RUN_UP = 1.0  # s before a part's start from which to look back for a keyframe
 _STATE_DURATION = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "flv", "asf"}  # elsewhere FFmpeg estimates it
-_SKIP_DAMAGE = {"matroska,webm", "flv"}  # FFmpeg resumes after damage there and doesn't tell
+_SKIP_DAMAGE = {"matroska,webm", "flv", "avi"}  # FFmpeg resumes after damage there and doesn't tell
 _REENCODE = "Copy the file again from its source, or re-encode it: ffmpeg -i IN -c:v libx264 OUT.mp4."
 _COMPARE = "Compare the corpus's times with the video's length; copy the video again."
 _FRAGMENT = re.compile(r"#t=(\d+(?:\.\d+)?),(\d+(?:\.\d+)?)(?:&xywh=percent:(\d+),(\d+),(\d+),(\d+))?$")
@@ -167,8 +167,7 @@ def write_video(path: str | PathLike[str], frames: Iterable[np.ndarray], *, fps:
     iterator = iter(frames)
     if (first := next(iterator, None)) is None:
         raise ValueError("there are no frames to write")
-    shape = np.shape(first)
-    if len(shape) != 3 or shape[2] != 3 or shape[0] % 2 or shape[1] % 2 or not shape[0] * shape[1]:
+    if len(shape := np.shape(first)) != 3 or shape[2] != 3 or shape[0] % 2 or shape[1] % 2 or not shape[0] * shape[1]:
         raise ValueError(f"frames are {shape}, expected (H, W, 3) with even H and W; crop or pad them")
     with atomic_file(path) as temporary, av.open(str(temporary), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
@@ -291,7 +290,8 @@ def _scan(file: Path, size: int, changed: int) -> _Clip:
     if moved > _MOST_REORDERED or (len(times) - 1) * _SHORTEST > times[-1]:
         problem = f"has wrong time stamps: {len(times)} frames in {times[-1]:.2f} s, one of them {moved} places off"
         raise DataError(file, problem, _REENCODE)
-    if kind in _SKIP_DAMAGE and unread > 1000 and np.diff(times, prepend=0).max() > 1.5 * step:  # headers are shorter
+    gap, most = (end < stated - step / 2, 30) if kind == "avi" else (np.diff(times, prepend=0).max() > 1.5 * step, 1000)
+    if kind in _SKIP_DAMAGE and unread > most and gap:  # AVI states its frames
         raise DataError(file, f"is damaged: frames are missing, and {unread} bytes belong to none", _REENCODE)
     if not 0.1 < aspect < 10:
         raise DataError(file, f"states that its pixels are {aspect:g} times as wide as high", _REENCODE)
@@ -326,14 +326,14 @@ def _frames(file: Path, target: int | None, failed: list[av.Packet]) -> Iterator
         if target is not None:
             with suppress(av.FFmpegError):  # then decoding begins with the first frame
                 container.seek(target, stream=stream)
-        aspect, started = stream.codec_context.sample_aspect_ratio, False
-        for packet in container.demux(stream):
-            started = started or packet.is_keyframe
+        aspect, mpeg = stream.codec_context.sample_aspect_ratio, stream.name in ("mpeg1video", "mpeg2video")
+        for packet in dropwhile(lambda packet: not packet.is_keyframe, container.demux(stream)):
             try:
-                yield from packet.decode() if started else ()
+                yield from packet.decode()
             except av.FFmpegError:
                 failed.append(packet)
-            failed += [packet] * packet.is_corrupt
+            headless = mpeg and packet.size > 0 and b"\0\0\1\0" not in bytes(packet)  # no picture begins in it
+            failed += [packet] * (packet.is_corrupt or headless)
             if packet.is_keyframe and stream.codec_context.sample_aspect_ratio != aspect:
                 raise DataError(file, "changes the shape of its pixels midway", _REENCODE)
 

@@ -284,6 +284,28 @@ def test_lost_frames_between_readable_ones_are_noticed(
         read_frames(path)
 
 
+def test_a_frame_lost_in_an_avi_is_noticed(tmp_path: Path) -> None:
+    """FFmpeg looks for the next chunk, and all later frames come one place too early."""
+    content = bytearray(noisy_file(tmp_path / "a.avi", "mpeg4"))
+    places = [place for place in range(len(content)) if content[place : place + 4] == b"00dc"]
+    content[places[30] : places[30] + 8] = bytes(8)  # a chunk's name and length
+    (tmp_path / "a.avi").write_bytes(content)
+    for read in (probe_video, read_frames):
+        with pytest.raises(DataError, match="is damaged: frames are missing"):
+            read(tmp_path / "a.avi")
+
+
+@pytest.mark.parametrize("suffix", [".mpg", ".ts"])
+def test_a_picture_lost_in_a_broadcast_is_noticed(tmp_path: Path, suffix: str) -> None:
+    """Without its start code it belongs to the picture before, and FFmpeg decodes one less without a word."""
+    content = bytearray(noisy_file(tmp_path / f"a{suffix}", "mpeg2video"))
+    places = [place for place in range(len(content)) if content[place : place + 4] == b"\0\0\1\0"]
+    content[places[30] : places[30] + 4] = bytes(4)
+    (tmp_path / f"a{suffix}").write_bytes(content)
+    with pytest.raises(DataError, match="is damaged: "):
+        read_frames(tmp_path / f"a{suffix}")
+
+
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.flv"])
 def test_a_damaged_first_frame_does_not_shift_the_others(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
