@@ -7,6 +7,7 @@ DATA ?= sample
 JOBS ?=
 UPGRADE ?=
 SCREENSHOTS ?=
+AGAIN ?=
 TIMES ?= 5000
 SEED ?= 0
 # The interpreter to make .venv with, for instance `make test PYTHON=/opt/python3.12/bin/python3`
@@ -38,11 +39,11 @@ test: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 	$(BIN)/deptry tests --exclude "^$$" --ignore DEP002,DEP004
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-# Needs Chromium or Chrome; without one, the tests are skipped and the summary says so.
+# Needs Chromium or Chrome; without one, the tests are skipped and the summary says so. AGAIN=1 repeats what failed.
 test-browser: $(READY)
-	$(if $(SCREENSHOTS),MICROX_SCREENSHOTS=1) $(BIN)/python -m pytest tests/browser -rs
+	$(if $(SCREENSHOTS),MICROX_SCREENSHOTS=1) $(BIN)/python -m pytest tests/browser -rs $(if $(AGAIN),--last-failed)
 
 # Minutes. A failure prints the command that repeats it.
 stress: $(READY)
