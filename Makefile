@@ -16,11 +16,13 @@ PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
+BOOK := $(VENV)/.book
 
-.PHONY: help figures test test-browser stress doctor data lock clean FORCE
+.PHONY: help figures report test test-browser stress doctor data lock clean FORCE
 
 help:
 	@echo "make figures [PROFILE=smoke|class|paper] [ONLY=03,06] [DATA=folder|NAME=folder,...] [JOBS=1]   run the notebooks, write figures/"
+	@echo "make report [PROFILE=...] [DATA=...]   write a run's results as a paper, HTML and PDF, in build/report/"
 	@echo "make test      lint, types, tests, and every notebook in the smoke profile"
 	@echo "make test-browser [SCREENSHOTS=1]   operate the widgets in JupyterLab and Chromium; SCREENSHOTS=1 renews figures/widgets/"
 	@echo "make stress [TIMES=5000] [SEED=0] [ONLY=kind]   harm files and kill runs at random: nothing may come out wrong unsaid"
@@ -31,6 +33,9 @@ help:
 
 figures: $(READY)
 	@$(BIN)/microx figures --profile "$(PROFILE)" --data "$(DATA)" $(if $(ONLY),--only "$(ONLY)") $(if $(JOBS),--jobs "$(JOBS)")
+
+report: $(READY) $(BOOK)
+	@$(BIN)/microx report --profile "$(PROFILE)" --data "$(DATA)"
 
 test: $(READY)
 	$(BIN)/ruff check .
@@ -80,9 +85,16 @@ $(READY): requirements.txt pyproject.toml $(STALE)
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
 	@echo "$(CURDIR)" > $@
 
+# What only the report and the book need, on top.
+$(BOOK): requirements-book.txt $(READY)
+	@echo "Installing the packages of requirements-book.txt into $(VENV) (once)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar off --require-hashes -r requirements-book.txt
+	@touch $@
+
 # The headers of both files stay; below that of requirements.txt comes what uv resolves for every Python and system at
 # once, with a checksum of every file that pip may fetch. Versions pinned already are kept where they fit, so that a new
-# package changes no other; UPGRADE=1 renews them all. requirements-conda.txt has the same pins without checksums.
+# package changes no other; UPGRADE=1 renews them all. requirements-conda.txt has the same pins without checksums, and
+# requirements-book.txt those of the group `book`, at the versions of requirements.txt where both need a package.
 lock:
 	@mkdir -p build
 	@test -x build/lock/bin/uv || { python3 -m venv build/lock && build/lock/bin/python -m pip install --quiet uv; }
@@ -94,7 +106,13 @@ lock:
 	@{ sed -n '/^#/p' requirements-conda.txt; sed -e '/--hash=/d' -e 's/ \\$$//' build/lock/resolved.txt; } > build/lock/conda.txt
 	@mv build/lock/requirements.txt requirements.txt
 	@mv build/lock/conda.txt requirements-conda.txt
-	@echo "requirements.txt and requirements-conda.txt are new; run make test before committing them"
+	@cp requirements-book.txt build/lock/book.txt
+	@build/lock/bin/uv pip compile --universal --python-version 3.11 --fork-strategy fewest --group book \
+	  --constraint requirements.txt --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	  $(if $(UPGRADE),--upgrade) --quiet --output-file build/lock/book.txt
+	@{ sed -n '/^#/p' requirements-book.txt; cat build/lock/book.txt; } > build/lock/requirements-book.txt
+	@mv build/lock/requirements-book.txt requirements-book.txt
+	@echo "requirements*.txt are new; run make test before committing them"
 
 clean:
 	rm -rf $(VENV) build data/processed figures/runs .*_cache .hypothesis *.egg-info

@@ -45,7 +45,10 @@ def test_every_package_is_declared_once() -> None:
 PIN = re.compile(r"[a-z\d-]+==[\w.]+(?: ; [\w '\".*=!<>()]+)?(?P<checksums>(?: +--hash=sha256:[0-9a-f]{64})*)")
 
 
-@pytest.mark.parametrize(("name", "with_checksums"), [("requirements.txt", True), ("requirements-conda.txt", False)])
+LOCKS = [("requirements.txt", True), ("requirements-conda.txt", False), ("requirements-book.txt", True)]
+
+
+@pytest.mark.parametrize(("name", "with_checksums"), LOCKS)
 def test_lock_pins_every_package_once(name: str, with_checksums: bool) -> None:
     lines = entries(name)
     for line in lines:
@@ -62,10 +65,22 @@ def test_conda_installs_the_same_versions() -> None:
     assert "- -r requirements-conda.txt\n" in read("environment.yml")
 
 
+def test_the_book_adds_packages_and_changes_no_version() -> None:
+    pinned, extra = (
+        {line.split("==")[0]: line.split(" --hash=")[0].split("==")[1].split()[0] for line in entries(name)}
+        for name in ("requirements.txt", "requirements-book.txt")
+    )
+    assert {name: pinned[name] for name in extra.keys() & pinned.keys()} == {
+        name: extra[name] for name in extra.keys() & pinned.keys()
+    }
+    (group,) = tomllib.loads(read("pyproject.toml"))["dependency-groups"].values()
+    assert {canonicalize_name(Requirement(text).name) for text in group} <= extra.keys() - pinned.keys()
+
+
 @pytest.mark.parametrize("name", ["Makefile", ".github/workflows/ci.yml"])
 def test_packages_are_installed_by_checksum(name: str) -> None:
     installs = re.findall(r"pip install .*-r .*", read(name))
-    assert installs and all("--require-hashes -r requirements.txt" in line for line in installs)
+    assert installs and all(re.search(r"--require-hashes -r requirements(-book)?\.txt", line) for line in installs)
     # With isolation, pip would fetch whatever setuptools is newest, unchecked, to build the course.
     own = re.findall(r"pip install .*-e .*", read(name))
     assert own and all("--no-deps --no-build-isolation" in line for line in own)

@@ -136,6 +136,19 @@ def gallery_command(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def report_command(arguments: argparse.Namespace) -> int:
+    """Write the results of a run as a paper, in HTML and PDF, from its ledger and figures; runs nothing."""
+    from microx_utils.course import records
+    from microx_utils.course.outline import load_course
+    from microx_utils.publish.report import write_report
+
+    which = {"profile": arguments.profile, "data": arguments.data, "seed": arguments.seed}
+    folder = records.output_folder(**which)
+    pages = write_report(folder, load_course(), paths.BUILD / "report" / records.run_name(**which), **which)
+    print("\n".join(f"wrote {paths.short(page)}" for page in pages))
+    return 0
+
+
 def _save_gallery(folder: Path) -> list[Path]:
     """Write a folder's gallery, and the README's table if the folder is the committed reference."""
     from microx_utils.course import gallery
@@ -273,6 +286,9 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--backend", choices=["jax"], help=text)
 
     add_command(commands, "gallery", gallery_command, "rebuild the generated pages", *RUN, "--out")
+
+    report = add_command(commands, "report", report_command, "write a run's results as a paper", *RUN, "--out")
+    report.add_argument("--seed", type=checked(seed), default=0, help="the run's seed (default: 0)")
 
     exercises = add_command(
         commands, "exercises", exercises_command, "make exercises/, the notebooks without their answers"
