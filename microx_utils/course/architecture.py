@@ -149,7 +149,7 @@ def draw_architecture(
             low, high = max(left, x), min(left + width, x + wide)
             over = (low + high) / 2  # straight up, where one lies above the other
             start, end = (over, over) if low < high else (left + width - 0.1, x + 0.1) if x > left else (left, x + wide)
-            draw_arrow(ax, (start, bottom + height), (end, below))
+            draw_arrow(ax, (start, bottom + height), (end, below), behind=True)
     return figure_of(ax)
 
 

@@ -30,7 +30,7 @@ class Notebook:
     tables: tuple[int, ...]
     claims: tuple[str, ...]
     needs: tuple[str, ...]
-    last: bool = False
+    last: int = 0
 
     @property
     def number(self) -> str:
@@ -160,8 +160,6 @@ def _parse_course(document: dict[str, Any]) -> Course:
         ids = [each for notebook in notebooks for each in getattr(notebook, what)]
         if len(ids) != len(set(ids)):
             raise ValueError(f"{what} that occur twice: {sorted({i for i in ids if ids.count(i) > 1})}")
-    if [notebook.last for notebook in notebooks] != sorted(notebook.last for notebook in notebooks):
-        raise ValueError("a notebook that runs last has others after it")
     seen: list[str] = []
     for notebook in notebooks:
         if notebook.id in seen or not set(notebook.needs) <= set(seen):

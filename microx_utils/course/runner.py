@@ -244,6 +244,8 @@ def run_course(
 ) -> list[Result]:
     """Run the course's notebooks, each in a fresh kernel, begun in order; a failing one does not stop the others.
 
+    Those with a `last` begin when all with a smaller one have ended.
+
     Executed notebooks, their HTML and times.json go to the folder `records.run_name` of `build`/notebooks/; None is
     `paths.BUILD`. The results are in the course's order.
 
@@ -318,5 +320,6 @@ def run_course(
         report(f"{seconds:7.1f} s  {state}")
         return result
 
-    first, last = ([entry for entry in chosen if entry.last is late] for late in (False, True))
-    return [future.result() for group in (first, last) for future in start_each(run, group, jobs)]
+    groups = [[entry for entry in chosen if entry.last == late] for late in sorted({entry.last for entry in chosen})]
+    results = [future.result() for group in groups for future in start_each(run, group, jobs)]
+    return sorted(results, key=lambda result: [entry.id for entry in chosen].index(result.notebook))

@@ -95,8 +95,9 @@ def draw_arrow(
     colour: str = INK,
     label: str = "",
     shrink: float = 0,
+    behind: bool = False,
 ) -> None:
-    """Draw an arrow, with a label beside it (above it where it runs sideways)."""
+    """Draw an arrow, with a label beside it (above it where it runs sideways); `behind` boxes that it would cross."""
     look = {
         "arrowstyle": "-|>,head_width=0.18,head_length=0.35",
         "color": colour,
@@ -104,7 +105,7 @@ def draw_arrow(
         "shrinkA": shrink,
         "shrinkB": shrink,
     }
-    ax.annotate("", end, xytext=start, arrowprops=look)
+    ax.annotate("", end, xytext=start, arrowprops=look, zorder=0 if behind else None)
     if label:
         sideways = abs(end[0] - start[0]) > abs(end[1] - start[1])
         x, y = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2

@@ -279,20 +279,21 @@ def test_two_notebooks_at_a_time(tmp_path: Path, data: Path) -> None:
 
 def test_a_notebook_that_reads_the_others_begins_when_they_have_ended(tmp_path: Path, data: Path) -> None:
     folder = tmp_path / "n"
-    write_notebook(folder / "00_a.ipynb", "import time; time.sleep(2)")
-    write_notebook(folder / "01_b.ipynb", "1")
+    write_notebook(folder / "00_a.ipynb", "1")
+    write_notebook(folder / "01_b.ipynb", "import time; time.sleep(2)")
     write_notebook(folder / "02_c.ipynb", "1")
-    *early, late = a_course("00_a", "01_b", "02_c").notebooks
+    first, early, late = a_course("00_a", "01_b", "02_c").notebooks
     said: list[str] = []
-    run_course(
-        Course("T", (*early, replace(late, last=True))),
+    results = run_course(
+        Course("T", (replace(first, last=2), early, replace(late, last=1))),
         data=str(data),
         jobs=2,
         notebooks=folder,
         build=tmp_path / "build",
         say=said.append,
     )
-    assert [line.split()[1] for line in said[-2:]] == ["02_c", "02_c"]
+    assert [line.split()[1] for line in said] == ["01_b", "01_b", "02_c", "02_c", "00_a", "00_a"]
+    assert [result.notebook for result in results] == ["00_a", "01_b", "02_c"]
 
 
 def test_one_job_runs_one_after_another(tmp_path: Path, data: Path) -> None:
