@@ -3,7 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy.stats import norm, permutation_test
+from statsmodels.stats.multitest import multipletests
 
 from microx_utils.evaluation import bootstrap_interval, paired_difference, pool, predicted, summary
 from microx_utils.training import Run
@@ -49,6 +52,9 @@ def score_table(tables: Mapping[str, pd.DataFrame], *, samples: int, seed: int) 
     return pd.DataFrame.from_dict(rows, orient="index").astype({"n": int, "clips": int, "subjects": int})
 
 
+_POWER = float(norm.ppf(0.975) + norm.ppf(0.8))  # standard errors that a difference must have to be found 4 times of 5
+
+
 def difference_table(
     pairs: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], *, samples: int, seed: int
 ) -> pd.DataFrame:
@@ -64,8 +70,10 @@ def difference_table(
     Returns
     -------
     DataFrame
-        difference, low, high (its 95 % interval), verdict: "higher", "lower", or "not settled" if the interval holds
-        zero; the labels are the index.
+        difference, low, high (its 95 % interval); verdict: "higher", "lower", or "not settled" if the interval holds
+        zero; p (`people_test`), and p_holm, corrected for the number of rows (Holm 1979); detectable, the least true
+        difference that so many people would show in four studies of five. The labels are the index. NaN where one
+        person was tested.
 
     Raises
     ------
@@ -81,7 +89,28 @@ def difference_table(
         difference, low, high = paired_difference(a, b, samples=samples, seed=seed)
         verdict = "higher" if low > 0 else "lower" if high < 0 else "not settled"
         rows[label] = {"difference": difference, "low": low, "high": high, "verdict": verdict}
-    return pd.DataFrame.from_dict(rows, orient="index")
+        rows[label] |= {"p": people_test(a, b, seed=seed), "p_holm": np.nan}
+        rows[label]["detectable"] = _POWER * (high - low) / (2 * norm.ppf(0.975))
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    known = table["p"].notna()
+    table.loc[known, "p_holm"] = multipletests(table.loc[known, "p"], method="holm")[1] if known.any() else np.nan
+    return table
+
+
+def people_test(a: pd.DataFrame, b: pd.DataFrame, *, samples: int = 9999, seed: int = 0) -> float:
+    """Return the p-value of a difference in accuracy between two predictions tables of the same people; NaN for one.
+
+    If `a` and `b` were equally good, it would be chance for each person which of them has more right: the sign of each
+    person's part of the difference is drawn anew, `samples` times (all ways, where they are fewer). Unlike McNemar's
+    test this doesn't take the segments of one person for independent.
+    """
+    parts = [(predicted(table) == table["emotion"]).groupby(table["subject"]).sum() / len(table) for table in (a, b)]
+    own = (parts[0] - parts[1]).to_numpy(float)
+    if len(own) < 2:
+        return float("nan")
+    draw = {"permutation_type": "samples", "n_resamples": samples, "rng": np.random.default_rng(seed)}
+    found = permutation_test((own, np.zeros_like(own)), lambda x, y, axis: (x - y).sum(axis=axis), **draw)
+    return float(found.pvalue)
 
 
 def interval_words(low: Any, high: Any, form: str = "{:.1%}") -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from microx_utils.course.scores import difference_table, score_table, seed_accuracies
+from microx_utils.course.scores import difference_table, people_test, score_table, seed_accuracies
 from microx_utils.evaluation import bootstrap_interval, pool, summary
 from microx_utils.labels import EMOTIONS, PROBABILITIES
 
@@ -34,6 +34,30 @@ def test_differences_have_signs_and_verdicts(rng: np.random.Generator) -> None:
     assert table[["difference", "low", "high"]].iloc[2].tolist() == [0, 0, 0]
     up, down, _ = table["difference"]
     assert up == -down > 0
+
+
+def test_a_difference_is_tested_by_people_and_for_the_number_of_comparisons(rng: np.random.Generator) -> None:
+    good, poor, better = predictions(0.9, rng), predictions(0.3, rng), predictions(0.95, rng)
+    table = difference_table({"far": (good, poor), "near": (better, good)}, samples=500, seed=0)
+    assert table.loc["far", "p"] == pytest.approx(2 / 2**8), (
+        "all eight people agree, and there are so many sign patterns"
+    )
+    assert table.loc["far", "p_holm"] == pytest.approx(2 * table.loc["far", "p"])
+    assert table.loc["near", "p_holm"] == table.loc["near", "p"]
+    assert people_test(poor, good) == people_test(good, poor) and people_test(good, good) == 1
+    half = (table["high"] - table["low"]) / 2
+    np.testing.assert_allclose(table["detectable"], half * (1.96 + 0.842) / 1.96, rtol=1e-3)
+
+
+def test_of_one_person_nothing_is_tested(rng: np.random.Generator) -> None:
+    good, poor = predictions(0.9, rng, subjects=1), predictions(0.3, rng, subjects=1)
+    table = difference_table({"x": (good, poor)}, samples=20, seed=0)
+    assert table[["p", "p_holm", "detectable"]].isna().all(axis=None)
+
+
+def test_people_who_differ_by_chance_are_seldom_found_to(rng: np.random.Generator) -> None:
+    found = [people_test(predictions(0.5, rng), predictions(0.5, rng), samples=199) < 0.05 for _ in range(60)]
+    assert np.mean(found) < 0.15
 
 
 def test_only_shared_subjects_are_compared(rng: np.random.Generator) -> None:
