@@ -63,8 +63,9 @@ def read_openface_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     table = read_delimited(path)
     if "frame" not in table.columns:  # else case has a meaning: x_0 is a point in the frame, X_0 one in space
         table.columns = table.columns.str.lower()
-    if "face_id" not in table.columns and "frame" in table.columns:  # OpenFace 1, which follows one face
-        table = table.assign(face_id=0)
+    columns = [*table.columns, ""]
+    if "face_id" not in columns and "frame" in columns and columns[columns.index("frame") + 1] == "timestamp":
+        table = table.assign(face_id=0)  # OpenFace 1, which follows one face; a misspelt face_id would hide several
     return check_numbers(check_landmarks(table, path), path)
 
 
