@@ -55,6 +55,24 @@ def score_table(tables: Mapping[str, pd.DataFrame], *, samples: int, seed: int) 
 _POWER = float(norm.ppf(0.975) + norm.ppf(0.8))  # standard errors that a difference must have to be found 4 times of 5
 
 
+def split_by_facts(predictions: pd.DataFrame, facts: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return all rows, and the rows of the people of whom each fact is true, by "fact: value".
+
+    Parameters
+    ----------
+    predictions
+        Predictions of one split.
+    facts
+        Facts of people, in words, a column each; the subject is the index. Without columns there is only "everybody".
+    """
+    groups = {"everybody": predictions}
+    of_each = facts.reindex(predictions["subject"])
+    for fact in facts.columns:
+        for value in sorted(of_each[fact].dropna().unique()):
+            groups[f"{fact}: {value}"] = predictions[(of_each[fact] == value).to_numpy()].reset_index(drop=True)
+    return groups
+
+
 def difference_table(
     pairs: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], *, samples: int, seed: int
 ) -> pd.DataFrame:

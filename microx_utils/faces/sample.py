@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from openpyxl import Workbook, load_workbook
 
@@ -18,6 +19,8 @@ from microx_utils.support.parallel import run_parallel
 from microx_utils.support.paths import SAMPLE
 from microx_utils.video import probe_video, write_video
 
+from .head import head_model
+from .identity import sample_identity
 from .person import load_person
 from .render import FRAME_SIZE, Stage
 from .sample_plan import ROW_WITHOUT_CLIP, PlannedClip, plan_sample
@@ -153,6 +156,29 @@ def load_truth(clip: str | os.PathLike[str], *, folder: str | os.PathLike[str] =
             return unpack_truth(arrays, rows[key])
     remedy = "Give a clip's path below the sample's folder, for instance the `path` column of the clip table."
     raise DataError(file, f"no clip {str(clip)!r} among the {len(rows)} rendered ones", remedy)
+
+
+def people_facts() -> pd.DataFrame:
+    """Return what is known of the sample's people, in words: columns sex, age, skin, glasses; the subject is the index.
+
+    "older" begins a third of the way to the oldest shape, "darker" at a little above the mean melanin. They are facts
+    of a drawing, by which errors can be compared, and no one's description.
+    """
+    model = head_model()
+    rows = {}
+    for clip in plan_sample():
+        subject = (
+            f"own/p{clip.subject:02d}" if clip.corpus == "own" else f"{clip.corpus.rstrip('as')}/S{clip.subject:03d}"
+        )
+        if subject not in rows:
+            who = sample_identity(model, clip.person)
+            rows[subject] = {
+                "sex": "male" if who.male else "female",
+                "age": "older" if who.age >= 0.25 else "younger",
+                "skin": "darker" if who.melanin >= 0.45 else "lighter",
+                "glasses": "with" if who.glasses else "without",
+            }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("subject")
 
 
 def write_annotations(folder: Path, plan: Sequence[PlannedClip]) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from microx_utils.course.scores import difference_table, people_test, score_table, seed_accuracies
+from microx_utils.course.scores import difference_table, people_test, score_table, seed_accuracies, split_by_facts
 from microx_utils.evaluation import bootstrap_interval, pool, summary
 from microx_utils.labels import EMOTIONS, PROBABILITIES
 
@@ -74,3 +74,16 @@ def test_each_seed_has_its_own_accuracy(rng: np.random.Generator) -> None:
     tables = {0: predictions(0.9, rng), 7: predictions(0.3, rng)}
     expected = {str(seed): summary(table)["accuracy"] for seed, table in tables.items()}
     assert seed_accuracies(pool(tables)).to_dict() == pytest.approx(expected)
+
+
+def test_people_are_grouped_by_what_is_known_of_them(rng: np.random.Generator) -> None:
+    table = predictions(0.9, rng, subjects=4)
+    facts = pd.DataFrame({"glasses": {"S0": "with", "S1": "without", "S2": "without", "T9": "with"}})
+    groups = split_by_facts(table, facts)
+    assert [*groups] == ["everybody", "glasses: with", "glasses: without"]
+    assert [sorted(set(rows["subject"])) for rows in groups.values()] == [
+        ["S0", "S1", "S2", "S3"],
+        ["S0"],
+        ["S1", "S2"],
+    ]
+    assert [*split_by_facts(table, pd.DataFrame(index=["S0"]))] == ["everybody"]

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from microx_utils.faces.sample import load_truth, make_sample, open_stage
+from microx_utils.corpora import load_clips
+from microx_utils.faces.person import load_person
+from microx_utils.faces.sample import load_truth, make_sample, open_stage, people_facts
 from microx_utils.faces.sample_plan import plan_sample
 from microx_utils.faces.truth import ANGLE_STEP, LANDMARK_STEP, UNIT_STEP, GroundTruth, pack_truth, unpack_truth
 from microx_utils.labels import EMOTIONS, emotion_of
@@ -221,3 +223,11 @@ def test_sheets_list_the_shipped_clips() -> None:
         assert set(sheet["Clip Name"]) == (planned - unlisted) | without_clip
     code = dict(zip(spontaneous["Emotion"], spontaneous["Emotion Code"], strict=True))
     assert code["Anger"] == 1 and code["Neutral"] == 9 and code["Unsure"] == 13
+
+
+def test_facts_are_known_of_everybody_and_are_those_of_the_renderer() -> None:
+    facts, (clips, _) = people_facts(), load_clips("sample", corpora=["BAUM-1a", "BAUM-1s", "BAUM-2", "own"])
+    assert set(clips["subject"]) <= set(facts.index) and len(facts) == 78
+    assert all(facts[fact].nunique() == 2 and facts[fact].value_counts().min() >= 15 for fact in facts)
+    who = load_person(PLAN[0].person).identity
+    assert facts.loc["BAUM-1/S001", "glasses"] == ("with" if who.glasses else "without")
