@@ -16,6 +16,7 @@ from microx_utils.support import paths
 from microx_utils.support.errors import DataError
 from microx_utils.tools.arguments import RUN, Data, actors, add_command, checked, count, seed
 from microx_utils.tools.memory import check_memory
+from microx_utils.tools.publishing import add_publishing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,19 +134,6 @@ def gallery_command(arguments: argparse.Namespace) -> int:
     if folder == paths.REFERENCE:
         changed += save_time_lines(load_course(), paths.NOTEBOOKS)
     print("\n".join(f"wrote {paths.short(page)}" for page in changed) or "all pages were up to date")
-    return 0
-
-
-def report_command(arguments: argparse.Namespace) -> int:
-    """Write the results of a run as a paper, in HTML and PDF, from its ledger and figures; runs nothing."""
-    from microx_utils.course import records
-    from microx_utils.course.outline import load_course
-    from microx_utils.publish.report import write_report
-
-    which = {"profile": arguments.profile, "data": arguments.data, "seed": arguments.seed}
-    folder = records.output_folder(**which)
-    pages = write_report(folder, load_course(), paths.BUILD / "report" / records.run_name(**which), **which)
-    print("\n".join(f"wrote {paths.short(page)}" for page in pages))
     return 0
 
 
@@ -287,13 +275,12 @@ def build_parser() -> argparse.ArgumentParser:
 
     add_command(commands, "gallery", gallery_command, "rebuild the generated pages", *RUN, "--out")
 
-    report = add_command(commands, "report", report_command, "write a run's results as a paper", *RUN, "--out")
-    report.add_argument("--seed", type=checked(seed), default=0, help="the run's seed (default: 0)")
-
     exercises = add_command(
         commands, "exercises", exercises_command, "make exercises/, the notebooks without their answers"
     )
     exercises.add_argument("--overwrite", action="store_true", help="replace notebooks that have been run, too")
+
+    add_publishing(commands)
 
     data = commands.add_parser("data", help="make, fetch or list data").add_subparsers(required=True, metavar="ACTION")
     render = add_command(data, "render", render_command, "render the sample's clips", "--jobs")
