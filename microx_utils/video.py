@@ -248,7 +248,7 @@ def _scan(file: Path, size: int, changed: int) -> _Clip:
         raise DataError(file, "is empty (0 bytes)", "Copy the file again from its source.")
     packets: list[tuple[int | None, int | None, int | None]] = []
     ends: dict[int, float] = {}
-    keyed, skipped, reached, unread = False, 0, 0, 0
+    skipped, keyed, reached, unread = list[bool](), False, 0, 0
     with _open(file) as (container, stream):
         for packet in container.demux():
             stamp = packet.dts if packet.pts is None else packet.pts
@@ -260,7 +260,7 @@ def _scan(file: Path, size: int, changed: int) -> _Clip:
                 reached = max(reached, packet.pos) + packet.size  # packets that share a block have one position
             keyed = keyed or (packet.stream is stream and packet.is_keyframe)  # nothing decodes before
             if packet.stream is stream and packet.size and not packet.is_discard:
-                skipped += not keyed
+                skipped += [] if keyed else [b"\0\0\1\xb3" in bytes(packet)]  # a header is where a key frame begins
                 packets += [(packet.pts, packet.dts, packet.duration)] if keyed else []
         kind, tick = container.format.name, float(stream.time_base or 0)
         end, stated = ends.get(stream.index, 0.0), (stream.duration or 0) * tick
@@ -269,8 +269,8 @@ def _scan(file: Path, size: int, changed: int) -> _Clip:
         aspect = float(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1)
     if not packets:
         raise DataError(file, "holds no frame that decodes", _REENCODE)
-    if skipped and kind in _STATE_DURATION:  # broadcasts may begin anywhere, other files begin with a keyframe
-        raise DataError(file, f"is damaged: its first {skipped} frames don't decode", _REENCODE)
+    if any(skipped) or (skipped and kind in _STATE_DURATION):  # broadcasts may begin anywhere, other files may not
+        raise DataError(file, f"is damaged: its first {len(skipped)} frames don't decode", _REENCODE)
     pts, dts, durations = np.array(packets, float).T  # None becomes NaN
     step = float(np.sort(durations)[len(durations) // 2]) * tick
     step = step if _SHORTEST <= step <= _LONGEST else 1 / FPS

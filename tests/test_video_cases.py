@@ -296,6 +296,17 @@ def test_a_frame_lost_in_an_avi_is_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".mpg", ".ts"])
+def test_a_broadcast_whose_first_picture_is_damaged_does_not_begin_later(tmp_path: Path, suffix: str) -> None:
+    """It may begin between two key frames; then no sequence header comes before the first."""
+    content = bytearray(noisy_file(tmp_path / f"a{suffix}", "mpeg2video"))
+    place = content.index(b"\0\0\1\0")
+    content[place + 5] = 0  # what kind of picture it is
+    (tmp_path / f"a{suffix}").write_bytes(content)
+    with pytest.raises(DataError, match=r"is damaged: its first \d+ frames don't decode"):
+        read_frames(tmp_path / f"a{suffix}")
+
+
+@pytest.mark.parametrize("suffix", [".mpg", ".ts"])
 def test_a_picture_lost_in_a_broadcast_is_noticed(tmp_path: Path, suffix: str) -> None:
     """Without its start code it belongs to the picture before, and FFmpeg decodes one less without a word."""
     content = bytearray(noisy_file(tmp_path / f"a{suffix}", "mpeg2video"))
