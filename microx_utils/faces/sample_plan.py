@@ -15,6 +15,8 @@ BAUM1_PEOPLE = range(22)
 BAUM2_PEOPLE = range(22, 70)
 OWN_PEOPLE = range(70, 78)
 """Seeds of the people in each group; nobody is in two."""
+FIRST_OF_POPULATION = 1000
+"""Seed of the first person of a population: nobody in it is in the sample, or among the seeds kept for reviewers."""
 
 # fmt: off
 ACTED = {
@@ -85,6 +87,26 @@ def plan_sample() -> list[PlannedClip]:
     """Return every clip of the sample, in a fixed order."""
     rng = np.random.default_rng(PLAN_SEED)
     return [*_baum1(rng), *_baum2(rng), *_own(rng)]
+
+
+def plan_population(people: int) -> list[PlannedClip]:
+    """Return the clips of people who are not in the sample, to train on: each shows each emotion once, in any scene.
+
+    The layout is that of BAUM-2. A larger population begins with the same people, who do the same.
+    """
+    clips = []
+    for subject in range(1, people + 1):
+        person = FIRST_OF_POPULATION + subject - 1
+        rng = np.random.default_rng([PLAN_SEED, person])
+        for number, emotion in enumerate(EMOTIONS, start=1):
+            frames, fps = _length_and_rate(rng)
+            performance = "disgust" if emotion == "contempt" and rng.random() < 0.5 else emotion
+            path = f"BAUM-2/population/S{subject:03d}/avi/{number:03d}.mp4"
+            scene = str(rng.choice(["studio", "varied", "outdoor"]))
+            label = {"anger": "Angry", "sad": "Sadness"}.get(performance, performance.capitalize())
+            head = (path, "BAUM-2", subject, number, person, performance, number, frames, fps)
+            clips.append(PlannedClip(*head, scene=scene, mask=False, label=label))
+    return clips
 
 
 def _deal(words: dict[str, int], people: range, rng: np.random.Generator) -> dict[int, list[str]]:

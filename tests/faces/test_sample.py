@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from microx_utils.corpora import load_clips
+from microx_utils.course.records import truth_folder
 from microx_utils.faces.person import load_person
 from microx_utils.faces.sample import load_truth, make_sample, open_stage, people_facts
-from microx_utils.faces.sample_plan import plan_sample
+from microx_utils.faces.sample_plan import plan_population, plan_sample
 from microx_utils.faces.truth import ANGLE_STEP, LANDMARK_STEP, UNIT_STEP, GroundTruth, pack_truth, unpack_truth
 from microx_utils.labels import EMOTIONS, emotion_of
 from microx_utils.support.errors import DataError
@@ -192,6 +193,19 @@ def test_making_a_sample_resumes_and_writes_sheets(tmp_path: Path, tiny_plan: li
     (tmp_path / tiny_plan[1].path).unlink()  # one lost file comes back, with the rest left alone
     make_sample(tmp_path, jobs=1, plan=tiny_plan)
     assert first.stat().st_mtime_ns == stamp and (tmp_path / tiny_plan[1].path).exists()
+
+
+def test_a_population_is_of_other_people_and_reads_as_baum_2(tmp_path: Path) -> None:
+    plan = plan_population(3)
+    assert plan == plan_population(5)[: len(plan)], "a larger one begins with the same people"
+    assert not {clip.person for clip in plan} & ({clip.person for clip in PLAN} | set(range(900, 1000)))
+    assert len({clip.scene for clip in plan_population(20)}) == 3
+    short = [replace(clip, frames=2) for clip in plan if clip.subject != 2]
+    make_sample(tmp_path, jobs=1, plan=short)
+    clips, left_out = load_clips(f"BAUM-2={tmp_path / 'BAUM-2'}")
+    assert len(left_out) == 0 and clips["subject"].nunique() == 2
+    assert clips.groupby("subject")["emotion"].apply(set).tolist() == [set(EMOTIONS)] * 2
+    assert truth_folder(f"BAUM-2={tmp_path / 'BAUM-2'}") == tmp_path
 
 
 def test_a_stopped_rendering_leaves_no_broken_file(
