@@ -8,22 +8,10 @@ import ipywidgets
 import pandas as pd
 
 from microx_utils.components import component_available, component_boxes, crop_components
+from microx_utils.plots.overlays import POINT_COLOURS, enlarge, put_boxes, put_points, scaled
 from microx_utils.trackers.quality import worst_clips
 from microx_utils.video import FPS
-from microx_utils.widgets.films import (
-    POINT_COLOURS,
-    ClipMenus,
-    crop_strip,
-    enlarge,
-    facts_table,
-    load_film,
-    load_track,
-    put_boxes,
-    put_points,
-    scaled,
-    stack,
-    tick,
-)
+from microx_utils.widgets.films import ClipMenus, crop_strip, facts_table, load_film, load_track, stack, tick
 from microx_utils.widgets.live import Live, button, player, side_by_side, slider
 from microx_utils.widgets.shown import Content, Seen
 

@@ -1,4 +1,4 @@
-"""What widgets that show clips share: menus of clips, frames and landmarks in memory, points and boxes on a frame.
+"""What widgets that show clips share: menus of clips, frames and landmarks in memory, crops side by side.
 
 Pictures are drawn by OpenCV and not by matplotlib, since they follow a slider.
 """
@@ -15,19 +15,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from microx_utils.components import COMPONENTS, LANDMARK_GROUPS
+from microx_utils.components import COMPONENTS
 from microx_utils.labels import EMOTIONS
 from microx_utils.landmarks import clip_landmarks, landmark_array, success_array
+from microx_utils.plots.overlays import WIDTH, rgb, scaled
 from microx_utils.plots.style import COMPONENT_COLOURS, INK
 from microx_utils.video import iter_frames
 from microx_utils.widgets.live import choice
 from microx_utils.widgets.shown import Html
 
 TALLEST = 480  # px; frames are kept no larger, or a few seconds of film would fill hundreds of megabytes
-WIDTH, HEIGHT = 600, 400  # px: the largest picture of a frame, which fits beside the controls and on a narrow page
 _FONT, _FONT_SIZE = cv2.FONT_HERSHEY_SIMPLEX, 0.4
-_SMOOTH = (cv2.INTER_AREA, cv2.INTER_CUBIC)  # to shrink, to enlarge
-_FINE = 4  # bits after the point: OpenCV draws at whole pixels unless told otherwise
 _NAMES = {"corpus": "corpus", "subject": "person", "emotion": "label", "condition": "face", "clip_id": "clip"}
 
 
@@ -139,66 +137,6 @@ def track_of(table: pd.DataFrame) -> Track:
     """Return a landmark table as arrays."""
     confidence, times = (table[name].to_numpy(np.float64) for name in ("confidence", "timestamp"))
     return Track(landmark_array(table), success_array(table), confidence, times)
-
-
-def scaled(points: NDArray, factor: float) -> NDArray:
-    """Return points (..., 2) in px of a picture enlarged by a factor; pixel (0, 0) has its centre at 0."""
-    return (np.asarray(points, np.float64) + 0.5) * factor - 0.5
-
-
-def enlarge(frame: NDArray[np.uint8], *, width: int = WIDTH, height: int = HEIGHT) -> tuple[NDArray[np.uint8], float]:
-    """Return a frame as large as fits into width and height, a copy, and the factor; see `scaled` for its points."""
-    factor = min(width / frame.shape[1], height / frame.shape[0])
-    size = (round(frame.shape[1] * factor), round(frame.shape[0] * factor))
-    return np.asarray(cv2.resize(frame, size, interpolation=_SMOOTH[factor > 1]), np.uint8), factor
-
-
-def rgb(colour: str) -> tuple[int, int, int]:
-    """Return the levels of a colour.
-
-    >>> rgb("#0077bb")
-    (0, 119, 187)
-    """
-    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
-    return red, green, blue
-
-
-POINT_COLOURS = ["#ffffff"] * 68
-"""The colour of each point by its component; the jaw's are white."""
-for _name, _points in LANDMARK_GROUPS.items():
-    for _k in _points:
-        POINT_COLOURS[_k] = COMPONENT_COLOURS.get(_name, "#ffffff")
-
-
-def put_points(
-    picture: NDArray[np.uint8],
-    points: NDArray,
-    colours: str | Sequence[str],
-    *,
-    radius: float = 2.5,
-    ring: bool = False,
-) -> None:
-    """Draw points (n, 2), px, into a picture: filled, with an edge that shows on any skin, or as rings."""
-    each = [colours] * len(points) if isinstance(colours, str) else colours
-    for point, colour in zip(points, each, strict=True):
-        x, y = (round(float(v) * 2**_FINE) for v in point)
-        edge = rgb(INK) if sum(rgb(colour)) > 382 else (255, 255, 255)
-        size = round(radius * 2**_FINE)
-        if ring:
-            cv2.circle(picture, (x, y), size, edge, 3, cv2.LINE_AA, _FINE)
-            cv2.circle(picture, (x, y), size, rgb(colour), 1, cv2.LINE_AA, _FINE)
-        else:
-            cv2.circle(picture, (x, y), size + 2**_FINE, edge, -1, cv2.LINE_AA, _FINE)
-            cv2.circle(picture, (x, y), size, rgb(colour), -1, cv2.LINE_AA, _FINE)
-
-
-def put_boxes(picture: NDArray[np.uint8], boxes: NDArray) -> None:
-    """Draw component boxes (7, 4, 2), px, into a picture, each in its component's colour; leave out those of NaN."""
-    for name, box in zip(COMPONENTS, boxes, strict=True):
-        if np.isfinite(box).all():
-            corners = [np.round(box * 2**_FINE).astype(np.int32)]
-            cv2.polylines(picture, corners, True, (255, 255, 255), 4, cv2.LINE_AA, _FINE)
-            cv2.polylines(picture, corners, True, rgb(COMPONENT_COLOURS[name]), 2, cv2.LINE_AA, _FINE)
 
 
 def crop_strip(crops: NDArray[np.uint8], available: NDArray[np.bool_], *, width: int = WIDTH) -> NDArray[np.uint8]:

@@ -16,22 +16,13 @@ from microx_utils.components import LANDMARK_GROUPS
 from microx_utils.faces.sample import load_truth
 from microx_utils.landmarks import track_frames
 from microx_utils.plots.charts import PALETTE
+from microx_utils.plots.overlays import enlarge, put_points, scaled
 from microx_utils.plots.style import INK, MUTED
 from microx_utils.support.errors import DataError
 from microx_utils.trackers.mesh import MeshTracker
 from microx_utils.trackers.quality import INSTALL, installed_trackers
 from microx_utils.video import FPS
-from microx_utils.widgets.films import (
-    ClipMenus,
-    Track,
-    enlarge,
-    load_film,
-    load_track,
-    put_points,
-    scaled,
-    tick,
-    track_of,
-)
+from microx_utils.widgets.films import ClipMenus, Track, load_film, load_track, tick, track_of
 from microx_utils.widgets.live import Live, choice, player, side_by_side, slider
 from microx_utils.widgets.shown import Content, Html, Seen, lines
 

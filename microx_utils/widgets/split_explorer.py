@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from microx_utils.course.scores import interval_words
 from microx_utils.evaluation import bootstrap_interval, summary
+from microx_utils.plots.overlays import WIDTH, rgb
 from microx_utils.plots.style import INK, SPLIT_COLOURS, caption_data
 from microx_utils.rivals.nearest_neighbour import nearest_neighbour_predictions, nearest_rows
 from microx_utils.segments import SPLIT_NAMES, SPLIT_RULES, split_segments
-from microx_utils.widgets.films import WIDTH, facts_table, rgb
+from microx_utils.widgets.films import facts_table
 from microx_utils.widgets.live import Live, choice, slider
 from microx_utils.widgets.shown import Content, Html, Seen, bars
 

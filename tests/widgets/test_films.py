@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from microx_utils.components import COMPONENTS
+from microx_utils.plots.overlays import rgb
 from microx_utils.plots.style import COMPONENT_COLOURS
 from microx_utils.video import read_frames, write_video
 from microx_utils.widgets import films
-from microx_utils.widgets.films import POINT_COLOURS, ClipMenus, crop_strip, enlarge, load_film, put_points, rgb, scaled
+from microx_utils.widgets.films import ClipMenus, crop_strip, load_film
 
 CLIPS = pd.DataFrame(
     [
@@ -71,35 +72,6 @@ def test_a_small_film_is_kept_as_it_is_and_a_large_one_shrunk(clip_path: Path, t
     x, y = small.place(np.array([300.0, 700.0]))  # the white part's corner
     assert (x, y) == (149.75, 349.75)
     assert small.frames[0, 352:, 152:].min() > 200 and small.frames[0, :348].max() < 50
-
-
-def test_a_frame_is_made_as_large_as_fits_and_its_points_with_it() -> None:
-    frame = np.zeros((30, 60, 3), np.uint8)
-    frame[10, 20] = 255
-    picture, factor = enlarge(frame, width=600, height=400)
-    assert picture.shape == (300, 600, 3) and factor == 10
-    x, y = scaled(np.array([20.0, 10.0]), factor)
-    assert (x, y) == (204.5, 104.5)
-    brightest = np.argwhere(picture[..., 0] > 240).mean(axis=0)
-    assert brightest == pytest.approx([y, x])
-    tall, factor = enlarge(np.zeros((800, 100, 3), np.uint8), width=600, height=400)
-    assert tall.shape == (400, 50, 3) and factor == 0.5
-
-
-def test_points_have_their_colour_in_the_middle_and_an_edge() -> None:
-    picture = np.full((40, 60, 3), 128, np.uint8)
-    put_points(picture, np.array([[10, 20], [40, 20]]), ["#0077bb", "#ffffff"], radius=4)
-    assert picture[20, 10].tolist() == [0, 119, 187] and picture[20, 40].tolist() == [255, 255, 255]
-    assert picture[15, 10].min() > 200, "a dark point has a light edge"
-    assert picture[15, 40].max() < 100, "a light point has a dark edge"
-    ring = np.full((40, 60, 3), 128, np.uint8)
-    put_points(ring, np.array([[10, 20]]), "#0077bb", radius=5, ring=True)
-    assert ring[20, 10].tolist() == [128, 128, 128] and ring[20, 15].tolist() != [128, 128, 128]
-
-
-def test_points_are_coloured_like_their_component() -> None:
-    assert POINT_COLOURS[8] == "#ffffff"
-    assert POINT_COLOURS[36] == COMPONENT_COLOURS["right_eye"] and POINT_COLOURS[45] == COMPONENT_COLOURS["left_eye"]
 
 
 def test_crops_stand_in_order_framed_in_their_colours_and_crossed_out_if_hidden() -> None:

@@ -6,9 +6,9 @@ import pytest
 from seen import alt, pixels
 
 from microx_utils.labels import EMOTIONS
+from microx_utils.plots.overlays import rgb
 from microx_utils.plots.style import SPLIT_COLOURS
 from microx_utils.segments import make_segments
-from microx_utils.widgets.films import rgb
 from microx_utils.widgets.live import Live
 from microx_utils.widgets.split_explorer import (
     compare,
