@@ -105,6 +105,7 @@ def fit(
     recipe: Recipe,
     *,
     units: Units | None = None,
+    start: str | os.PathLike[str] | None = None,
     cache: str | os.PathLike[str] | None = None,
 ) -> Fit:
     """Fit on the training people of an experiment's split, or read the same fit from the cache.
@@ -117,6 +118,8 @@ def fit(
         Aligned crops of the data set.
     units
         Names and intensities, (rows of the store, n), of action units to learn as well; NaN where they are not known.
+    start
+        A folder with weights to go on from, of crops of the same size (`predicting.load_network`).
     cache
         Folder of fits; None is `robust` under `paths.PROCESSED`.
     """
@@ -127,12 +130,14 @@ def fit(
     made_from |= {"code": CODE_VERSION, "backend": keras_backend()}
     if recipe.units and units is not None:
         made_from["units"] = units.key
+    if start is not None:
+        made_from["start"] = [caching.file_key(Path(start, f"{half}.weights.h5")) for half in ("frame", "span")]
     key = caching.content_key(**made_from)
     folder = Path(cache or paths.PROCESSED / "robust") / f"fit-{key}"
     with caching.lock(folder):
         if not caching.ready(folder):
             with caching.atomic_folder(folder) as made:
-                _fit(segments, store, recipe, units if recipe.units else None, experiment.seed, made)
+                _fit(segments, store, recipe, units if recipe.units else None, experiment.seed, made, start)
     facts = json.loads((folder / "facts.json").read_text())
     return Fit(recipe, key, folder, pd.read_csv(folder / "history.csv"), facts)
 
@@ -144,6 +149,7 @@ def _fit(
     units: Units | None,
     seed: int,
     folder: Path,
+    start: str | os.PathLike[str] | None,
 ) -> None:
     keras = pinned_keras()
     from microx_utils.robust.network import build
@@ -151,7 +157,9 @@ def _fit(
     faces = store_faces(store)
     keras.utils.set_random_seed(seed)
     names = units.names if units is not None else ()
-    network = build(design_of(recipe, store.crops.shape[2], names))
+    network = build(design_of(recipe, store.crops.shape[2], names)) if start is None else load_network(start)
+    if network.design.size != store.crops.shape[2] or (names and network.design.units != names):
+        raise ValueError(f"{start}: these weights are for crops of {network.design.size} px, or for other action units")
     model = network.together(recipe.frames)
     learned = {"emotion": "sparse_categorical_crossentropy", "available": "binary_crossentropy"}
     strength = {"emotion": 1.0, "available": recipe.seen}

@@ -129,3 +129,16 @@ def test_hidden_components_change_the_answer_and_unknown_ones_are_refused(
 def test_every_profile_has_a_recipe() -> None:
     for profile in PROFILES:
         assert read_recipe(profile, epochs=3).epochs == 3
+
+
+def test_a_fit_can_go_on_from_the_weights_of_another(fitted: tuple[Fit, CropStore, Path]) -> None:
+    found, store, cache = fitted
+    values = np.random.default_rng(0).random((len(store.crops), 2)).astype(np.float32)
+    units, once = Units(("AU04", "AU12"), values), replace(RECIPE, epochs=1)
+    first = fit(tiny(crop_size=16), store, once, units=units, cache=cache)
+    later = fit(tiny(crop_size=16), store, once, units=units, start=found.folder, cache=cache)
+    assert later.key not in (found.key, first.key)
+    assert later.history["loss"].item() < first.history["loss"].item()
+    fit(tiny(crop_size=16), store, once, start=found.folder, cache=cache)  # of people whose action units nobody knows
+    with pytest.raises(ValueError, match="for crops of 16 px, or for other action units"):
+        fit(tiny(crop_size=16), store, once, units=Units(("AU01",), values[:, :1]), start=found.folder, cache=cache)
