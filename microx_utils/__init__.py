@@ -27,6 +27,7 @@ _HOMES = {
     "summary": "evaluation",
     "confusion": "evaluation",
     "bootstrap_interval": "evaluation",
+    "predict_video": "apply.answers",
 }
 
 __all__ = list(_HOMES)

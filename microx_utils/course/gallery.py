@@ -1,5 +1,6 @@
 """The generated pages: a figures folder's gallery and claims.md, and the tables inside the repository's README."""
 
+import json
 import os
 import re
 from collections import Counter
@@ -14,8 +15,12 @@ from microx_utils.course import anywhere, ledger, paper
 from microx_utils.course.claims import VERDICTS
 from microx_utils.course.outline import Course
 from microx_utils.course.records import read_claims, read_figures
+from microx_utils.course.scores import interval_words
 from microx_utils.support import cache, paths
 from microx_utils.support.errors import DataError
+
+CARD = Path(__file__).parents[1] / "apply" / "shipped" / "card.json"
+"""What the shipped weights are worth."""
 
 STANDINGS = (*VERDICTS, ledger.STALE, ledger.NOT_RUN, ledger.NO_NOTEBOOK)
 """What may be said of a claim, in the order of charts and counts."""
@@ -273,12 +278,38 @@ def fill_readme(readme: Path, folder: Path, course: Course) -> str:
     return between_markers(text, anywhere.buttons(course), path=readme, name="start-anywhere")
 
 
+def card_table(card: Mapping[str, Any]) -> str:
+    """Return what the shipped weights were trained on and what they score, as on the model card."""
+    made = card["made"]
+    trained = f"{card['parameters']:,} parameters, trained on {made['clips']:,} clips of {made['people']:,} people"
+    how = f"{trained} ({made['data']}) on {made['date']} at commit `{made['commit'][:10]}`: `{made['command']}`."
+    head = ["tested on", "accuracy (95 % interval)", "UAR", "n", "people", "chance"]
+    rows = [
+        [
+            row["test"],
+            f"{row['accuracy']:.3f} ({interval_words(row['low'], row['high'], '{:.3f}')})",
+            f"{row['uar']:.3f}",
+            f"{row['n']:,} {row['unit']}",
+            str(row["people"]),
+            f"{row['chance']:.3f}",
+        ]
+        for row in card["scores"]
+    ]
+    return f"{how} The first row's people were in neither training nor validation.\n\n" + _markdown([head, *rows])
+
+
 def save_gallery(folder: Path, course: Course, *, readme: Path | None = None) -> list[Path]:
-    """Write the folder's README.md and claims.md and, if given, the tables inside `readme`; return what changed."""
+    """Write the folder's README.md and claims.md; if given, the tables in `readme` and in the model card beside it.
+
+    Returns the files that changed.
+    """
     with cache.lock(folder / "README.md"):
         pages = {folder / "README.md": gallery(folder, course), folder / "claims.md": claims_page(folder, course)}
         if readme is not None:
             pages[readme] = fill_readme(readme, folder, course)
+            if (page := readme.with_name("MODEL_CARD.md")).exists() and CARD.exists():
+                text = card_table(json.loads(CARD.read_text(encoding="utf-8")))
+                pages[page] = between_markers(page.read_text(encoding="utf-8"), text, path=page, name="card")
         changed = [page for page, text in pages.items() if not page.exists() or page.read_text("utf-8") != text]
         for page in changed:
             with cache.atomic_file(page) as temporary:

@@ -10,16 +10,15 @@ import shlex
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from microx_utils.support import paths
 from microx_utils.support.errors import DataError
 from microx_utils.tools.arguments import RUN, Data, actors, add_command, checked, count, seed
+from microx_utils.tools.landmark_commands import landmarks_import_command, landmarks_run_command
 from microx_utils.tools.memory import check_memory
+from microx_utils.tools.predict import add_predict_arguments, predict_command
 from microx_utils.tools.publishing import add_publishing
-
-if TYPE_CHECKING:
-    import pandas as pd
+from microx_utils.tools.robust_training import add_robust_arguments, train_robust, wrong_for_robust
 
 
 def figures_command(arguments: argparse.Namespace) -> int:
@@ -89,6 +88,10 @@ def preprocess_command(arguments: argparse.Namespace) -> int:
 
 def train_command(arguments: argparse.Namespace) -> int:
     """Train rows of experiments.toml, several at a time on a Dask cluster; notebooks then find the runs cached."""
+    if problem := wrong_for_robust(arguments):
+        return _refuse(ValueError(problem))
+    if arguments.rows == ["robust"]:
+        return train_robust(arguments)
     if arguments.backend:
         if arguments.scheduler:
             return _refuse(ValueError("--backend trains on this machine's GPUs; give it or --scheduler, not both"))
@@ -157,10 +160,14 @@ def _refuse(error: Exception) -> int:
 
 
 def render_command(arguments: argparse.Namespace) -> int:
-    """Render whatever is missing from the sample data set."""
+    """Render whatever is missing from the sample data set, or from a population of other people."""
     from microx_utils.faces.sample import make_sample
+    from microx_utils.faces.sample_plan import plan_population
 
-    make_sample(arguments.folder, jobs=arguments.jobs)
+    if arguments.people and arguments.folder == paths.SAMPLE:
+        return _refuse(ValueError("--people renders people who are not in the sample: name a folder of their own"))
+    people = arguments.people
+    make_sample(arguments.folder, jobs=arguments.jobs, plan=plan_population(people) if people else None)
     return 0
 
 
@@ -188,38 +195,6 @@ def list_command(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def landmarks_import_command(arguments: argparse.Namespace) -> int:
-    """Import OpenFace CSVs that were made elsewhere; from then on --landmarks openface uses them."""
-    from microx_utils.trackers.prepare import import_openface
-
-    clips, excluded = _all_clips(arguments.data)
-    rows = import_openface(arguments.folder, clips, excluded=excluded, jobs=arguments.jobs)
-    csvs = rows[rows["csv"] != ""]
-    count = int((csvs["problem"] == "").sum())
-    for row in csvs[csvs["problem"] != ""].to_numpy().tolist():
-        print(": ".join(filter(None, row)))
-    without = rows.loc[rows["csv"] == "", "clip_id"].to_list()
-    if without:
-        example = Path(clips.set_index("clip_id").loc[without[0], "path"]).with_suffix(".csv").name
-        print(f"no CSV matches {len(without)} clips, such as {without[0]}: name its CSV {example}, or by the clip's id")
-    print(f"imported {count} of {len(csvs)} CSVs, for {count} of {len(clips)} clips")
-    return 0 if count else 1
-
-
-def landmarks_run_command(arguments: argparse.Namespace) -> int:
-    """Find the landmarks of a whole data set, and cache them; a stopped run is resumed."""
-    from microx_utils.landmarks import chosen_tracker
-    from microx_utils.trackers.prepare import prepare_landmarks
-
-    tracker = chosen_tracker()
-    rows = prepare_landmarks(_all_clips(arguments.data)[0]["path"], tracker=tracker, jobs=arguments.jobs)
-    failed = rows[rows["problem"] != ""]
-    for row in failed.itertuples():
-        print(f"{row.path}: {row.problem}")
-    print(f"landmarks by {tracker} for {len(rows) - len(failed)} of {len(rows)} clips")
-    return 0 if len(failed) < len(rows) else 1
-
-
 def lab_command(arguments: argparse.Namespace) -> int:
     """Open the course in JupyterLab, on notebook 00. Options of JupyterLab go after --, as in: -- --no-browser."""
     from jupyterlab.labapp import LabApp
@@ -229,13 +204,6 @@ def lab_command(arguments: argparse.Namespace) -> int:
     first = f"/lab/tree/notebooks/{load_course().notebooks[0].id}.ipynb"
     LabApp.launch_instance([f"--ServerApp.root_dir={paths.ROOT}", f"--LabApp.default_url={first}", *arguments.options])
     return 0
-
-
-def _all_clips(data: str) -> "tuple[pd.DataFrame, pd.DataFrame]":
-    """Return the clip table of a data set, own recordings included, and what was left out."""
-    from microx_utils import corpora
-
-    return corpora.load_clips(data, corpora=[*corpora.data_sources(data)])
 
 
 def doctor_command(arguments: argparse.Namespace) -> int:
@@ -266,12 +234,16 @@ def build_parser() -> argparse.ArgumentParser:
     add_command(commands, "preprocess", preprocess_command, text, *RUN, "--jobs", "--scheduler")
 
     train = add_command(commands, "train", train_command, "train rows of experiments.toml", *RUN, "--scheduler")
-    train.add_argument("rows", nargs="+", metavar="ROW", help="such as table1_microx")
+    train.add_argument("rows", nargs="+", metavar="ROW", help="such as table1_microx, or robust (notebook 15)")
     train.add_argument("--seed", type=checked(seed), default=0, help="the first seed (default: 0)")
     text = "number of seeds, each with other folds of people (default: 1)"
     train.add_argument("--seeds", type=checked(count), default=1, help=text)
     text = "jax: on this machine's GPUs, as runs of their own, which notebooks don't read (default: the plain loop)"
     train.add_argument("--backend", choices=["jax"], help=text)
+    add_robust_arguments(train)
+
+    text = "what the shipped model says of the people in videos"
+    add_predict_arguments(add_command(commands, "predict", predict_command, text))
 
     add_command(commands, "gallery", gallery_command, "rebuild the generated pages", *RUN, "--out")
 
@@ -286,6 +258,8 @@ def build_parser() -> argparse.ArgumentParser:
     render = add_command(data, "render", render_command, "render the sample's clips", "--jobs")
     text = "target folder (default: data/sample)"
     render.add_argument("folder", nargs="?", type=Path, default=paths.SAMPLE, metavar="FOLDER", help=text)
+    text = "instead of the sample: seven clips each of so many people who are not in it, to train on"
+    render.add_argument("--people", type=checked(count), metavar="N", help=text)
     fetch = add_command(data, "fetch", fetch_command, "download a corpus that is open to everybody")
     fetch.add_argument("corpus", type=str.lower, choices=["ravdess"], help="which corpus")
     text = "which actors (default: all 24)"

@@ -91,6 +91,15 @@ class MeshTracker:
         self._lost = 0  # frames since
         self.detections = 0  # number of searched frames, for benchmarks
 
+    def begin(self, face: Detection) -> None:
+        """Forget the face, and start with this one instead of the largest."""
+        self.reset()
+        self._last = _Region(face.centre, face.side * _REGION, _angle(*face.eyes))
+
+    def lose(self) -> None:
+        """Take the face of the last frame for another person's: search for the own one in the next."""
+        self._region = None
+
     def __call__(self, frame: np.ndarray) -> TrackedFace:
         """Find the landmarks in the next uint8 (H, W, 3) RGB frame of a clip."""
         for region in self._regions(frame):

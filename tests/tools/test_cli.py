@@ -129,7 +129,7 @@ def test_render_passes_folder_and_jobs_on(monkeypatch: pytest.MonkeyPatch, tmp_p
     from microx_utils.faces import sample
 
     calls: list[tuple[Path, int | None]] = []
-    monkeypatch.setattr(sample, "make_sample", lambda folder, *, jobs=None: calls.append((folder, jobs)))
+    monkeypatch.setattr(sample, "make_sample", lambda folder, *, jobs, plan: calls.append((folder, jobs)))
     assert cli.main(["data", "render", str(tmp_path), "--jobs", "2"]) == 0
     assert cli.main(["data", "render"]) == 0
     assert calls == [(tmp_path, 2), (paths.SAMPLE, None)]

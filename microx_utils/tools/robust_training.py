@@ -1,0 +1,114 @@
+"""`microx train robust`: fit the robust model, score it on people it has not seen, and keep its weights."""
+
+import argparse
+import json
+import math
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from microx_utils.support import paths
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_WEIGHTS = ("design.json", "frame.weights.h5", "span.weights.h5")
+_LIMITS = (
+    "it was trained on rendered people alone. Of real faces it knows nothing but what those share with a drawing; "
+    "an expression is not a feeling; decide nothing about anybody by it."
+)
+
+
+def add_robust_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add to `microx train` what only the robust model needs."""
+    text = "robust: weights to go on from, shipped or a folder (default: none)"
+    parser.add_argument("--from", dest="start", metavar="FOLDER", help=text)
+    parser.add_argument("--to", type=Path, metavar="FOLDER", help="robust: where its weights and their card are kept")
+
+
+def wrong_for_robust(arguments: argparse.Namespace) -> str:
+    """Return which of `microx train`'s arguments don't go together, or ""."""
+    if "robust" not in arguments.rows:
+        return "--from and --to are for `microx train robust`" if arguments.start or arguments.to else ""
+    if len(arguments.rows) > 1 or arguments.backend or arguments.scheduler or arguments.seeds > 1:
+        return "robust is trained alone and once: no --backend, --scheduler, --seeds"
+    return ""
+
+
+def train_robust(arguments: argparse.Namespace) -> int:
+    """Fit, score and keep the weights with their card, in --to."""
+    from microx_utils.apply.answers import SHIPPED
+    from microx_utils.course import records, stages
+    from microx_utils.course.scores import interval_words
+    from microx_utils.experiments import get_profile, load_experiment
+    from microx_utils.robust.learning import fit, read_recipe
+    from microx_utils.robust.units import store_units
+    from microx_utils.support.cache import atomic_folder  # imports NumPy
+
+    profile = get_profile(arguments.profile)
+    experiment = load_experiment("table1_microx", profile, seed=arguments.seed)
+    store = stages.crops_of(arguments.data, profile, style="aligned")
+    units = store_units(store, records.truth_folder(arguments.data))
+    start = SHIPPED if arguments.start == "shipped" else arguments.start
+    fitted = fit(experiment, store, read_recipe(profile.name), units=units, start=start)
+    folder = Path(arguments.to or paths.PROCESSED / "robust" / "trained")
+    with atomic_folder(folder) as made:
+        for name in _WEIGHTS:
+            shutil.copy(fitted.folder / name, made / name)
+        card = make_card(fitted, experiment, store, arguments)
+        (made / "card.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    for score in card["scores"]:
+        between = interval_words(score["low"], score["high"])
+        print("{test}: accuracy {accuracy:.1%} ({between}), UAR {uar:.1%}, {n} {unit}".format(between=between, **score))
+    print(f"Weights and card: {paths.short(folder)}. Use them: microx predict --weights {paths.short(folder)} VIDEO")
+    return 0
+
+
+def make_card(fitted: Any, experiment: Any, store: Any, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what was trained how, and what it scores on test people and on takes without and with a mask."""
+    from microx_utils.batches import segment_table, split_table
+    from microx_utils.course import records, stages
+    from microx_utils.experiments import get_profile
+    from microx_utils.robust.predicting import clip_spans, predict_spans
+    from microx_utils.tools.own_recordings import pair_takes
+
+    segments = split_table(experiment, store)
+    train, test = (segments[segments["split"] == part] for part in ("train", "test"))
+    data = records.data_name(arguments.data)
+    tested = {f"{data}, test people of the subject split": predict_spans(fitted, store, clip_spans(test, store))}
+    own = stages.crops_of("sample", get_profile(arguments.profile), own=True, style="aligned")
+    takes = predict_spans(fitted, own, clip_spans(segment_table(experiment, own), own))
+    for name, rows in zip(("without a mask", "with a mask"), pair_takes(takes), strict=True):
+        tested[f"sample, own recordings, {name}"] = rows
+    made = {
+        "command": f"microx train robust --data {data} --profile {arguments.profile} --seed {arguments.seed}",
+        "commit": _commit(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "data": data,
+        "clips": int(train["clip_id"].nunique()),
+        "people": int(train["subject"].nunique()),
+        "seconds": round(fitted.facts["seconds_training"]),
+        "machine": records.machine(),
+    }
+    scores = [_score(name, rows) for name, rows in tested.items()]
+    return {"limits": _LIMITS, "parameters": fitted.facts["parameters"], "made": made, "scores": scores}
+
+
+def _score(name: str, rows: "pd.DataFrame") -> dict[str, Any]:
+    from microx_utils.evaluation import bootstrap_interval, summary
+
+    found = summary(rows)
+    low, high = bootstrap_interval(rows, samples=2000, seed=0)
+    numbers = {"accuracy": found["accuracy"], "low": low, "high": high, "uar": found["uar"], "chance": found["chance"]}
+    rounded = {key: None if math.isnan(value) else round(value, 4) for key, value in numbers.items()}
+    return {"test": name, "unit": "clips", "n": len(rows), "people": int(found["n_subjects"]), **rounded}
+
+
+def _commit() -> str:
+    """Return the commit of the code, with a plus sign if files differ from it; "" outside of a clone."""
+    git = ["git", "-C", str(paths.ROOT)]
+    found = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    changed = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=False)
+    return found.stdout.strip() + "+" * bool(changed.stdout.strip())

@@ -1,0 +1,53 @@
+"""`microx predict` on files and folders, good and bad."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from microx_utils.robust.network import Design, build
+from microx_utils.tools.cli import main
+from microx_utils.tools.predict import name_results
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """A folder with the weights of a small network."""
+    design = Design(filters=(2, 2, 2), features=4)
+    network, folder = build(design), tmp_path / "weights"
+    folder.mkdir()
+    network.frame.save_weights(folder / "frame.weights.h5")
+    network.span.save_weights(folder / "span.weights.h5")
+    (folder / "design.json").write_text(json.dumps(design.settings()))
+    (folder / "card.json").write_text('{"limits": "few"}')
+    return folder
+
+
+def test_good_videos_are_answered_and_bad_ones_listed(
+    weights: Path, clip_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    videos = tmp_path / "videos"
+    (videos / "sub").mkdir(parents=True)
+    (videos / "bad.mp4").write_bytes(b"")
+    shutil.copy(clip_path, videos / "sub" / "film.mp4")
+    (tmp_path / "nothing").mkdir()
+    wanted = [str(videos), str(clip_path), str(tmp_path / "nothing"), str(tmp_path / "missing.mp4")]
+    assert main(["predict", *wanted, "--to", str(tmp_path / "out"), "--video", "--weights", str(weights)]) == 1
+    said = capsys.readouterr()
+    assert said.out.count("What this is worth: ") == 1
+    for problem in ("3 left out", "bad.mp4", "nothing", "holds no video", "missing.mp4"):
+        assert problem in said.err
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    both = {f"{stem}{end}" for stem in ("film", "happy") for end in (".csv", ".json", ".png", "_drawn.mp4")}
+    assert names == both
+
+
+def test_results_of_equal_names_are_apart() -> None:
+    stems = name_results(["a/x.mp4", "b/x.avi", "x.mp4#t=1,2"], Path("out"))
+    assert [stem.name for stem in stems] == ["x", "x-2", "x-1-2s"]
+
+
+def test_weights_that_are_not_there_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", "film.mp4", "--weights", str(tmp_path)]) == 2
+    assert "no such file. Name a folder" in capsys.readouterr().err

@@ -1,0 +1,41 @@
+"""`microx train robust` on five people of two classes: weights, a card, and training that goes on from them."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tiny_corpus import write_tiny_corpus
+
+from microx_utils.apply.answers import predict_video
+from microx_utils.robust.predicting import load_network
+from microx_utils.support import paths
+from microx_utils.tools.cli import main
+
+
+def test_weights_are_kept_with_what_they_are_worth(
+    tmp_path: Path, clip_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(paths, "PROCESSED", tmp_path / "processed")
+    data, first, second = write_tiny_corpus(tmp_path), tmp_path / "first", tmp_path / "second"
+    smoke = ["train", "robust", "--profile", "smoke", "--data", data]
+    assert main([*smoke, "--to", str(first)]) == 0
+    card = json.loads((first / "card.json").read_text())
+    assert card["made"]["data"].startswith("RAVDESS") and card["made"]["clips"] <= 20
+    assert [score["test"].split(", ")[1:] for score in card["scores"]] == [
+        ["test people of the subject split"],
+        ["own recordings", "without a mask"],
+        ["own recordings", "with a mask"],
+    ]
+    assert all(0 <= score["accuracy"] <= 1 and score["n"] > 0 for score in card["scores"])
+    assert "test people of the subject split: accuracy" in capsys.readouterr().out
+    assert len(predict_video(clip_path, network=load_network(first))) == 7
+    assert main([*smoke, "--to", str(second), "--from", str(first)]) == 0
+    assert (first / "frame.weights.h5").read_bytes() != (second / "frame.weights.h5").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "words", [["robust", "table1_microx"], ["robust", "--seeds", "2"], ["table1_microx", "--to", "somewhere"]]
+)
+def test_what_does_not_go_together_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", *words]) == 2
+    assert "robust" in capsys.readouterr().err
