@@ -288,7 +288,7 @@ def card_table(card: Mapping[str, Any]) -> str:
         [
             row["test"],
             f"{row['accuracy']:.3f} ({interval_words(row['low'], row['high'], '{:.3f}')})",
-            f"{row['uar']:.3f}",
+            "–" if row["uar"] is None else f"{row['uar']:.3f}",
             f"{row['n']:,} {row['unit']}",
             str(row["people"]),
             f"{row['chance']:.3f}",

@@ -89,6 +89,7 @@ def make_card(fitted: Any, experiment: Any, store: Any, arguments: argparse.Name
         "data": data,
         "clips": int(train["clip_id"].nunique()),
         "people": int(train["subject"].nunique()),
+        "test_clips": sorted(test["clip_id"].unique()),
         "seconds": round(fitted.facts["seconds_training"]),
         "machine": records.machine(),
     }
