@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .action_units import shape_weights, wrinkle_depths
+from .film import develop
 from .hair import strand_texture
 from .head import HELPER, LASH, PIVOT, SKIN, deform, head_model, neck_weight, rotation, turn_head
 from .landmarks import landmark_positions
@@ -25,19 +26,37 @@ SHADOW_CENTRE = np.array([0, 6.95, 0.5])
 AGE_WRINKLES = np.array([0.35, 0.25, 0.1, 0.5, 0.55, 0.5, 0.1, 0.1])
 """Depth that age gives each fold of `action_units.WRINKLES`."""
 WRINKLE_STRENGTH = 2.2
-TONE = (np.arange(4096, dtype=np.float32) + 0.5) / 4096
-GAMMA = np.where(TONE < 0.0031308, TONE * 12.92, 1.055 * TONE ** (1 / 2.4) - 0.055).astype(np.float32)
-"""sRGB curve over 0 to 1 in 4096 steps."""
+
+
+@lru_cache(maxsize=2)
+def _light_buffer(width: int, height: int) -> NDArray[np.float32]:
+    """Return a picture to be painted over: taking new memory for each frame would cost a millisecond."""
+    return np.empty((height, width, 3), np.float32)
 
 
 @lru_cache(maxsize=2)
 def _buffers(width: int, height: int) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """Return a picture's triangle numbers, their weights, the depth of what is solid and that of one layer."""
     return (
         np.empty((height, width), np.int32),
-        np.empty((height, width, 2)),
-        np.empty((height, width)),
-        np.empty((height, width)),
+        np.empty((height, width, 2), np.float32),
+        np.empty((height, width), np.float32),
+        np.empty((height, width), np.float32),
     )
+
+
+def _rasterize_layer(xy: NDArray, depth: NDArray, triangles: NDArray, z_buffer: NDArray) -> tuple:
+    """Draw triangles in front of what is solid; return the rows that they may be in, and the buffers of these rows."""
+    height, width = z_buffer.shape
+    y = xy[triangles, 1]
+    top, bottom = (int(np.clip(edge, 0, height)) for edge in (np.floor(y.min()), np.ceil(y.max())))
+    rows = slice(top, bottom)
+    triangle_id, barycentric, _, layer_z = (buffer[rows] for buffer in _buffers(width, height))
+    triangle_id.fill(-1)
+    layer_z[:] = z_buffer[rows]
+    no_cull = np.zeros(len(triangles), np.uint8)
+    rasterize(xy - [0, top], depth, triangles, no_cull, triangle_id, barycentric, layer_z)
+    return rows, triangle_id, barycentric, layer_z
 
 
 @lru_cache(maxsize=1)
@@ -62,6 +81,7 @@ class FrameDrawer:
         self.hairy = model.triangles[model.part == SKIN]
         self.hairy = self.hairy[person.hair.coverage[self.hairy].max(1) > 0.02]
         self.shading_mesh = model.triangles[model.part != HELPER]
+        self.lashes = model.triangles[model.part == LASH]
 
     def pose(self, frame: int) -> tuple[NDArray, NDArray, NDArray]:
         """Return a frame's vertices with the head straight, the same with it turned, and the turn (3, 3)."""
@@ -91,7 +111,9 @@ class FrameDrawer:
     def draw(self, frame: int, *, mask: bool = False) -> NDArray[np.uint8]:
         """Return one frame, uint8 (H, W, 3) RGB."""
         straight, vertices, turn = self.pose(frame)
-        out = self.scene.background(frame)
+        width, height = self.scene.size
+        out = _light_buffer(width * SUPERSAMPLING, height * SUPERSAMPLING)
+        self.scene.background(frame, out)
         self._draw_surfaces(out, frame, straight, vertices, turn, mask)
         return self._develop(out)
 
@@ -131,8 +153,8 @@ class FrameDrawer:
             "colours": np.concatenate(colours),
         }
 
-    def _shadow_map(self, meshes: dict, hair_offset: NDArray | None) -> tuple[NDArray, NDArray]:
-        """Return the depth (S, S) seen from the key light, and the 3×4 map from dm to its pixels and depth."""
+    def _shadow_maps(self, meshes: dict, hair_offset: NDArray | None) -> tuple[NDArray, NDArray]:
+        """Return what `light_share` needs: depths (3, S, S) seen from the key light, and the map from dm to them."""
         direction = self.scene.light.table[0]
         across = np.cross([0, 1, 0.15], direction)
         across /= np.linalg.norm(across)
@@ -150,15 +172,16 @@ class FrameDrawer:
             casting = casting.copy()
             casting[: len(hair_offset)] += hair_offset
         seen = casting @ to_light[:, :3].T + to_light[:, 3]
-        depth = np.full((SHADOW_SIZE, SHADOW_SIZE), 1e9)
+        depth = np.full((SHADOW_SIZE, SHADOW_SIZE), 1e9, np.float32)
         which = np.full((SHADOW_SIZE, SHADOW_SIZE), -1, np.int32)
-        where = np.empty((SHADOW_SIZE, SHADOW_SIZE, 2))
+        where = np.empty((SHADOW_SIZE, SHADOW_SIZE, 2), np.float32)
         triangles = meshes["triangles"]
         no_cull = np.zeros(len(triangles), np.uint8)
         rasterize(
             np.ascontiguousarray(seen[:, :2]), np.ascontiguousarray(seen[:, 2]), triangles, no_cull, which, where, depth
         )
-        return depth, to_light
+        window = np.ones((5, 5), np.uint8)
+        return np.stack([depth, cv2.erode(depth, window), cv2.dilate(depth, window)]), to_light
 
     def _relief(self, frame: int) -> NDArray:
         """Return the skin's relief with the folds of this frame."""
@@ -174,7 +197,7 @@ class FrameDrawer:
         model, person, scene = head_model(), self.person, self.scene
         identity, hair, light = person.identity, person.hair, scene.light
         height, width = out.shape[:2]
-        triangle_id, barycentric, z_buffer, layer_z = _buffers(width, height)
+        triangle_id, barycentric, z_buffer, _ = _buffers(width, height)
         normals = vertex_normals(vertices, self.shading_mesh)
         meshes = self._meshes(straight, vertices, normals, turn, mask)
         xy, depth = self.project(meshes["positions"], frame)
@@ -184,35 +207,29 @@ class FrameDrawer:
         cull = (meshes["parts"] < CLOTH).astype(np.uint8)
         rasterize(xy, depth, meshes["triangles"], cull, triangle_id, barycentric, z_buffer)
         lift = normals * (hair.coverage * hair.length * 0.55)[:, None] if hair.shells else None
-        shadow_map, to_light = self._shadow_map(meshes, lift)
+        shadows, to_light = self._shadow_maps(meshes, lift)
         eyes_now = np.array([vertices[k].mean(0) for k in model.eyes])
         eyes_rest = np.array([model.vertices[k].mean(0) for k in model.eyes])
         shade(
             triangle_id, barycentric, meshes["triangles"], meshes["parts"], meshes["positions"], meshes["normals"],
             meshes["rest"], meshes["occlusion"], meshes["mouth"], meshes["cloth"], meshes["colours"],
             person.skin.albedo, self._relief(frame), person.skin.gloss, turn, eyes_rest, eyes_now,
-            identity.iris_colour, light.pupil, light.table, scene.eye, shadow_map, to_light, identity.cloth_colour,
+            identity.iris_colour, light.pupil, light.table, scene.eye, shadows, to_light, identity.cloth_colour,
             _weave(), out,
         )  # fmt: skip
 
-        lashes = model.triangles[model.part == LASH]
-        triangle_id.fill(-1)
-        layer_z[:] = z_buffer
-        rasterize(xy, depth - 0.01, lashes, np.zeros(len(lashes), np.uint8), triangle_id, barycentric, layer_z)
-        out[triangle_id >= 0] *= 0.50 if identity.makeup > 0.3 else 0.66
+        rows, triangle_id, *_ = _rasterize_layer(xy, depth - 0.01, self.lashes, z_buffer)
+        out[rows][triangle_id >= 0] *= 0.50 if identity.makeup > 0.3 else 0.66
 
         for points, directions, triangles, rest, coverage, layer, softness, (across, along) in self._hair_layers(
             vertices, normals, turn
         ):
             xy, depth = self.project(points, frame)
-            triangle_id.fill(-1)
-            layer_z[:] = z_buffer
-            no_cull = np.zeros(len(triangles), np.uint8)
-            rasterize(xy * SUPERSAMPLING, depth, triangles, no_cull, triangle_id, barycentric, layer_z)
+            rows, triangle_id, barycentric, layer_z = _rasterize_layer(xy * SUPERSAMPLING, depth, triangles, z_buffer)
             shade_hair(
                 triangle_id, barycentric, triangles, points, directions, rest, layer, coverage, strand_texture(),
-                identity.hair_colour, light.table, scene.eye, shadow_map, to_light, turn, across, along, softness,
-                layer_z, z_buffer, out,
+                identity.hair_colour, light.table, scene.eye, shadows, to_light, turn, across, along, softness,
+                layer_z, z_buffer[rows], out[rows],
             )  # fmt: skip
 
     def _hair_layers(self, vertices: NDArray, normals: NDArray, turn: NDArray) -> Iterator[tuple]:
@@ -235,11 +252,8 @@ class FrameDrawer:
             yield shell, normals, self.hairy, model.vertices, hair.coverage, layer, 0.6, hair.strand_scale
 
     def _develop(self, linear: NDArray) -> NDArray[np.uint8]:
-        """Turn linear light at twice the size into an sRGB frame: exposure, filmic shoulder, grain."""
+        """Turn linear light at twice the size into an sRGB frame."""
         light, (width, height) = self.scene.light, self.scene.size
-        image: NDArray = cv2.resize(linear, (width, height), interpolation=cv2.INTER_AREA)
-        image *= np.float32(light.exposure) * light.vignette
-        image = image / (1 + 0.30 * image) * np.float32(1.18)
-        image = GAMMA[np.clip(image * 4096, 0, 4095).astype(np.int32)]
-        image += self.rng.standard_normal(image.shape, np.float32) * np.float32(self.scene.grain)
-        return (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
+        noise = self.rng.standard_normal((height, width, 3), np.float32)
+        noise *= np.float32(self.scene.grain)
+        return develop(linear, light.exposure, light.vignette, noise)

@@ -1,7 +1,6 @@
 """A z-buffer triangle rasteriser (numba): which triangle covers each pixel, where in it, and how far away."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .compiled import compiled
 
@@ -23,9 +22,9 @@ def rasterize(xy, depth, triangles, cull, triangle_id, barycentric, z_buffer):
     triangle_id
         int32 (H, W), index of the covering triangle; the caller fills it with -1.
     barycentric
-        float64 (H, W, 2), weights of the second and third vertex.
+        float32 (H, W, 2), weights of the second and third vertex.
     z_buffer
-        float64 (H, W), depth so far; the caller fills it with a large number.
+        float32 (H, W), depth so far; the caller fills it with a large number.
     """
     height, width = triangle_id.shape
     for t in range(triangles.shape[0]):
@@ -42,17 +41,19 @@ def rasterize(xy, depth, triangles, cull, triangle_id, barycentric, z_buffer):
         right = min(int(np.floor(max(x0, x1, x2) - 0.5)), width - 1)
         top = max(int(np.floor(min(y0, y1, y2) - 0.5)) + 1, 0)
         bottom = min(int(np.floor(max(y0, y1, y2) - 0.5)), height - 1)
+        if left > right or top > bottom:  # outside the picture, or between pixel centres
+            continue
         inverse = 1.0 / area
         z0, z1, z2 = depth[a], depth[b], depth[c]
+        w1_right, w2_right = (y2 - y0) * inverse, (y0 - y1) * inverse  # how the weights grow with each pixel
         for row in range(top, bottom + 1):
-            y = row + 0.5
+            y = row + 0.5 - y0
+            w1_row, w2_row = (x2 - x0) * y * inverse, (x1 - x0) * y * inverse
             for column in range(left, right + 1):
-                x = column + 0.5
-                w1 = ((x - x0) * (y2 - y0) - (x2 - x0) * (y - y0)) * inverse
-                if w1 < 0.0:
-                    continue
-                w2 = ((x1 - x0) * (y - y0) - (x - x0) * (y1 - y0)) * inverse
-                if w2 < 0.0 or w1 + w2 > 1.0:
+                x = column + 0.5 - x0
+                w1 = x * w1_right - w1_row
+                w2 = x * w2_right + w2_row
+                if w1 < 0.0 or w2 < 0.0 or w1 + w2 > 1.0:
                     continue
                 z = z0 + w1 * (z1 - z0) + w2 * (z2 - z0)
                 if z < z_buffer[row, column]:
@@ -62,12 +63,21 @@ def rasterize(xy, depth, triangles, cull, triangle_id, barycentric, z_buffer):
                     barycentric[row, column, 1] = w2
 
 
-def vertex_normals(vertices: NDArray, triangles: NDArray) -> NDArray:
-    """Return unit normals (V, 3): the area-weighted mean over each vertex's triangles."""
-    corners = vertices[triangles]
-    faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = np.empty_like(vertices)
-    flat = triangles.ravel()
-    for axis in range(3):
-        normals[:, axis] = np.bincount(flat, np.repeat(faces[:, axis], 3), len(vertices))
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
+@compiled()
+def vertex_normals(vertices, triangles):
+    """Return unit normals, float64 (V, 3): the area-weighted mean over each vertex's triangles."""
+    normals = np.zeros(vertices.shape)
+    for t in range(triangles.shape[0]):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ux, uy, uz = vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2]
+        vx, vy, vz = vertices[c, 0] - vertices[a, 0], vertices[c, 1] - vertices[a, 1], vertices[c, 2] - vertices[a, 2]
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for corner in (a, b, c):
+            normals[corner, 0] += nx
+            normals[corner, 1] += ny
+            normals[corner, 2] += nz
+    for i in range(len(normals)):
+        x, y, z = normals[i, 0], normals[i, 1], normals[i, 2]
+        length = max(np.sqrt(x * x + y * y + z * z), 1e-9)
+        normals[i, 0], normals[i, 1], normals[i, 2] = x / length, y / length, z / length
+    return normals

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .film import shifted
 from .skin_map import fractal_noise
 
 SCENES = ("studio", "varied", "outdoor")
@@ -72,17 +73,17 @@ class Scene:
     parallax: float
     grain: float
 
-    def background(self, frame: int) -> NDArray:
-        """Return a fresh float32 (2H, 2W, 3) copy of the background of a frame, to be painted over."""
-        width, height = self.size[0] * SUPERSAMPLING, self.size[1] * SUPERSAMPLING
+    def background(self, frame: int, out: NDArray[np.float32]) -> None:
+        """Paint the background of a frame over `out`, float32 (2H, 2W, 3)."""
+        height, width = out.shape[:2]
         margin = np.array([self.canvas.shape[1] - width, self.canvas.shape[0] - height]) / 2
         corner = margin - self.drift[frame] * self.parallax * SUPERSAMPLING
         corner = np.clip(corner, 0, 2 * margin)
         if (corner == np.round(corner)).all():
             x, y = corner.astype(int)
-            return self.canvas[y : y + height, x : x + width].copy()
-        shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]])
-        return cv2.warpAffine(self.canvas, shift, (width, height), flags=cv2.INTER_LINEAR)
+            out[:] = self.canvas[y : y + height, x : x + width]
+        else:
+            shifted(self.canvas, corner[0], corner[1], out)
 
 
 def make_scene(

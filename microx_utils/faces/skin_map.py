@@ -56,8 +56,8 @@ class SkinMap:
         triangles = triangles[np.ptp(u[triangles], axis=1) <= WIDTH / 2]  # leave out those across the seam
         radius = np.hypot(vertices[:, 0], vertices[:, 2] - AXIS_Z)
         triangle_id = np.full((HEIGHT, WIDTH), -1, np.int32)
-        barycentric = np.zeros((HEIGHT, WIDTH, 2))
-        z_buffer = np.full((HEIGHT, WIDTH), 1e9)
+        barycentric = np.zeros((HEIGHT, WIDTH, 2), np.float32)
+        z_buffer = np.full((HEIGHT, WIDTH), 1e9, np.float32)
         cull = np.zeros(len(triangles), np.uint8)
         rasterize(np.stack([u, v], 1), -radius, triangles, cull, triangle_id, barycentric, z_buffer)
         covered = triangle_id >= 0
