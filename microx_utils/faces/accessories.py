@@ -1,5 +1,6 @@
 """Glasses, surgical masks and clothes. Each is a small mesh fitted to the person."""
 
+from functools import cache
 from typing import NamedTuple
 
 import cv2
@@ -169,13 +170,7 @@ def make_sleeves(model: HeadModel, vertices: NDArray) -> Mesh:
 
     `vertices` (V, 3) is the person at rest, clothes included.
     """
-    triangles = model.triangles[model.part == SKIN]
-    edges = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1)
-    unique, count = np.unique(edges, axis=0, return_counts=True)
-    rim = unique[count == 1]
-    rim = rim[(np.abs(model.vertices[rim, 0]) > CUT_X).all(1) & (model.vertices[rim, 1] < 6.2).all(1)]
-    index, edge = np.unique(rim, return_inverse=True)
-    edge = edge.reshape(rim.shape)
+    index, edge = _cut(model)
     start = vertices[index]
     side = np.sign(start[:, :1])
     middle = start + side * [0.30, 0, 0] + [0, -0.16, 0]
@@ -191,3 +186,15 @@ def make_sleeves(model: HeadModel, vertices: NDArray) -> Mesh:
     outward = points - [0, 4.6, 0.1]
     outward[:, 0] -= np.sign(outward[:, 0]) * 1.7
     return Mesh(points, faces, outward / np.linalg.norm(outward, axis=1, keepdims=True))
+
+
+@cache
+def _cut(model: HeadModel) -> tuple[NDArray, NDArray]:
+    """Return the vertices (n,) of the bust's cut edges and the edges between them, as pairs of their places (e, 2)."""
+    triangles = model.triangles[model.part == SKIN]
+    edges = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1)
+    unique, count = np.unique(edges, axis=0, return_counts=True)
+    rim = unique[count == 1]
+    rim = rim[(np.abs(model.vertices[rim, 0]) > CUT_X).all(1) & (model.vertices[rim, 1] < 6.2).all(1)]
+    index, edge = np.unique(rim, return_inverse=True)
+    return index, edge.reshape(rim.shape)

@@ -39,18 +39,3 @@ def develop(linear, exposure, vignette, noise):
                 value = GAMMA[step] + noise[row, column, k]
                 frame[row, column, k] = np.uint8(min(max(value, 0.0), 1.0) * 255 + 0.5)
     return frame
-
-
-@compiled()
-def shifted(canvas, x, y, out):
-    """Copy the part of a canvas (H, W, C) that begins at column x and row y, bilinearly, into all of `out`."""
-    x0, y0 = int(np.floor(x)), int(np.floor(y))
-    fx, fy = x - x0, y - y0
-    p, q, r, s = (1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy
-    right, below = (1 if fx > 0 else 0), (1 if fy > 0 else 0)  # a whole step needs no neighbour, who may not exist
-    for row in range(out.shape[0]):
-        for column in range(out.shape[1]):
-            i, j = row + y0, column + x0
-            for k in range(out.shape[2]):
-                upper = canvas[i, j, k] * p + canvas[i, j + right, k] * q
-                out[row, column, k] = upper + canvas[i + below, j, k] * r + canvas[i + below, j + right, k] * s

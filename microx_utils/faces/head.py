@@ -11,6 +11,7 @@ from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from .raster import vertex_normals
 
@@ -92,6 +93,7 @@ class HeadModel:
         normals = vertex_normals(self.vertices, self.triangles)
         facing = self.skin & (normals[:, 2] > 0.15) & (self.vertices[:, 2] > 0.6) & (self.inside_mouth < 0.5)
         self._front = np.flatnonzero(facing)
+        self._front_tree = cKDTree(self.vertices[self._front, :2])
 
     def _mask(self, image: NDArray, uv: NDArray) -> NDArray:
         size = image.shape[0]
@@ -124,10 +126,13 @@ class HeadModel:
             offsets[index[first[i] : first[i + 1]]] = value[first[i] : first[i + 1]] * DELTA_STEP
         return offsets
 
+    def front_vertices(self, points: NDArray) -> NDArray:
+        """Return the front skin vertices of the template nearest to frontal points (n, 2)."""
+        return self._front[self._front_tree.query(points)[1]]
+
     def front_vertex(self, x: float, y: float) -> int:
         """Return the front skin vertex of the template nearest to frontal (x, y)."""
-        points = self.vertices[self._front]
-        return int(self._front[np.argmin((points[:, 0] - x) ** 2 + (points[:, 1] - y) ** 2)])
+        return int(self.front_vertices(np.array([x, y])))
 
     def surface_points(self, points: NDArray) -> tuple[NDArray, NDArray]:
         """Return vertex indices (n, 3) and weights (n, 3, 1) of the front skin at frontal template points (n, 2)."""

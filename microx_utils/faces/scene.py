@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .film import shifted
 from .skin_map import fractal_noise
 
 SCENES = ("studio", "varied", "outdoor")
@@ -83,7 +82,8 @@ class Scene:
             x, y = corner.astype(int)
             out[:] = self.canvas[y : y + height, x : x + width]
         else:
-            shifted(self.canvas, corner[0], corner[1], out)
+            shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]])
+            cv2.warpAffine(self.canvas, shift, (width, height), dst=out, flags=cv2.INTER_LINEAR)
 
 
 def make_scene(

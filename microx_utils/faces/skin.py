@@ -63,15 +63,26 @@ def paint_skin(skin_map: SkinMap, identity: Identity) -> Skin:
     return Skin(albedo.astype(np.float32), relief.astype(np.float32), gloss.astype(np.float32))
 
 
+def _box(layer: NDArray) -> tuple[slice, slice]:
+    """Return the rows and columns outside of which a layer is nothing: most cover a small part of the texture."""
+    there = layer > 1e-7
+    rows, columns = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
+    if not len(rows):
+        return slice(0), slice(0)
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
 def _absorb(albedo: NDArray, amount: NDArray, per_channel) -> None:
     """Darken by an absorbing layer (Beer-Lambert), in place."""
-    albedo *= np.exp(-amount[..., None] * np.array(per_channel)).astype(np.float32)
+    box = _box(amount)
+    albedo[box] *= np.exp(amount[box][..., None].astype(np.float32) * -np.array(per_channel, np.float32))
 
 
 def _cover(albedo: NDArray, coverage: NDArray, colour) -> None:
-    """Blend an opaque colour in, in place; coverage 0 to 1."""
-    albedo *= 1 - coverage[..., None]
-    albedo += coverage[..., None] * np.asarray(colour)
+    """Blend an opaque colour in, in place; coverage 0 to 1, colour (3,) or one per texel."""
+    box = _box(coverage)
+    amount, colour = coverage[box][..., None].astype(np.float32), np.asarray(colour, np.float32)
+    albedo[box] += amount * ((colour[box] if colour.ndim == 3 else colour) - albedo[box])
 
 
 def _paint_complexion(albedo, at: SkinMap, rng, identity: Identity, blotches: NDArray) -> None:
@@ -130,6 +141,7 @@ def _paint_brows(albedo, at: SkinMap, rng, identity: Identity) -> NDArray:
     identity.brow_curve = {"dy": float(dy), "arch": float(arch), "slope": float(slope)}
     strokes = np.zeros((HEIGHT * 2, WIDTH * 2), np.float32)
     count = int(240 * rng.uniform(0.8, 1.4) * (1.25 if identity.male else 1))
+    drawn = []
     for side in (1, -1):
         for _ in range(count):
             t = rng.beta(1.1, 1.25)
@@ -138,10 +150,12 @@ def _paint_brows(albedo, at: SkinMap, rng, identity: Identity) -> NDArray:
             y = brow_height(t, **identity.brow_curve) + rng.uniform(-0.5, 0.5) * thickness * taper
             angle = np.interp(t, [0, 0.3, 1], [1.25, 0.55, -0.25]) + rng.normal(0, 0.18)
             length = rng.uniform(0.035, 0.065)
-            root = at.point(side * x, y)
-            tip = at.point(side * (x + length * np.cos(angle)), y + length * np.sin(angle))
-            start, end = (tuple(np.round(p * 32).astype(int).tolist()) for p in (root, tip))
-            cv2.line(strokes, start, end, float(rng.uniform(0.5, 1)), 1, cv2.LINE_AA, 4)
+            root, tip = (side * x, y), (side * (x + length * np.cos(angle)), y + length * np.sin(angle))
+            drawn.append((*root, *tip, rng.uniform(0.5, 1)))
+    table = np.array(drawn)
+    roots, tips = (np.round(at.points(table[:, ends]) * 32).astype(int).tolist() for ends in (slice(0, 2), slice(2, 4)))
+    for root, tip, shade in zip(roots, tips, table[:, 4], strict=True):
+        cv2.line(strokes, root, tip, float(shade), 1, cv2.LINE_AA, 4)
     brows: NDArray = cv2.resize(strokes, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     brows = np.clip(brows * 1.35 + 0.40 * cv2.GaussianBlur(brows, (0, 0), 1.6), 0, 1)
     brows *= 0.88 if identity.hair_colour.mean() < 0.1 else 0.75

@@ -87,15 +87,22 @@ class SkinMap:
 
     def point(self, x: float, y: float) -> NDArray:
         """Return texture coordinates (2,) of the face at frontal template position (x, y)."""
-        z = self.model.vertices[self.model.front_vertex(x, y), 2]
-        return np.array(to_texture(x, y, z))
+        return self.points(np.array([[x, y]]))[0]
+
+    def points(self, positions: NDArray) -> NDArray:
+        """Return texture coordinates (n, 2) of the face at frontal template positions (n, 2)."""
+        x, y = positions.T
+        return np.stack(to_texture(x, y, self.model.vertices[self.model.front_vertices(positions), 2]), axis=1)
 
     def blob(self, x: float, y: float, width: float, height: float, *, both: bool = True) -> NDArray:
         """Return a Gaussian spot (standard deviations in dm), mirrored to the other side if `both`."""
-        spot = np.exp(-0.5 * (((self.x - x) / width) ** 2 + ((self.y - y) / height) ** 2)) * self.front
-        if both:
-            spot = spot + np.exp(-0.5 * (((self.x + x) / width) ** 2 + ((self.y - y) / height) ** 2)) * self.front
-        return spot.astype(np.float32)
+        spot = np.zeros((HEIGHT, WIDTH), np.float32)
+        near = np.flatnonzero(np.abs(self.y[:, 0] - y) < 6 * height)  # beyond, it is less than 1e-7
+        rows = slice(near[0], near[-1] + 1)
+        aside, level = self.x[rows], -0.5 * ((self.y[rows] - y) / height) ** 2
+        for side in (1, -1) if both else (1,):
+            spot[rows] += np.exp(level - 0.5 * ((aside - side * x) / width) ** 2) * self.front[rows]
+        return spot
 
     def curve(self, points, thickness: int, blur: float, *, both: bool = True) -> NDArray:
         """Return a soft line through frontal template points, mirrored if `both`; texels."""

@@ -1,13 +1,15 @@
-"""The renderer's compiled loops against plain definitions of what they compute."""
+"""What makes the renderer fast against plain definitions of what it computes."""
 
 import cv2
 import numpy as np
 import pytest
 
-from microx_utils.faces.film import GAMMA, develop, shifted
+from microx_utils.faces.film import GAMMA, develop
 from microx_utils.faces.head import head_model
 from microx_utils.faces.raster import vertex_normals
 from microx_utils.faces.shading import FOLD_STEPS, FOLDS, SHADOW_BIAS, angle_of, light_share, relief_slopes
+from microx_utils.faces.skin import _absorb, _cover
+from microx_utils.faces.skin_map import skin_map
 
 
 def test_normals_are_the_area_weighted_means() -> None:
@@ -77,12 +79,30 @@ def test_light_is_developed_as_described(rng: np.random.Generator) -> None:
     assert develop(np.zeros_like(linear), 1.2, vignette, noise * 0).max() <= 1
 
 
-def test_a_shifted_background_is_bilinear(rng: np.random.Generator) -> None:
-    canvas = rng.uniform(0, 1, (20, 30, 3)).astype(np.float32)
-    out = np.empty((10, 12, 3), np.float32)
-    shifted(canvas, 4.25, 7.5, out)
-    part = canvas[7:18, 4:17]
-    across = 0.75 * part[:, :-1] + 0.25 * part[:, 1:]
-    np.testing.assert_allclose(out, (across[:-1] + across[1:]) / 2, atol=1e-6)
-    shifted(canvas, 18.0, 9.5, out)  # the last column, where no neighbour is
-    np.testing.assert_allclose(out, (canvas[9:19, 18:] + canvas[10:, 18:]) / 2, atol=1e-6)
+def test_layers_of_paint_change_all_texels_that_they_cover(rng: np.random.Generator) -> None:
+    albedo = rng.uniform(0.1, 0.9, (30, 40, 3)).astype(np.float32)
+    layer = np.zeros((30, 40), np.float32)
+    layer[4:9, 7:30], layer[20, 3] = rng.uniform(0, 1, (5, 23)), 0.5
+    colours = rng.uniform(0, 1, (30, 40, 3))
+    for colour in (colours, colours[0, 0]):
+        painted = albedo.copy()
+        _cover(painted, layer, colour)
+        np.testing.assert_allclose(painted, albedo * (1 - layer[..., None]) + layer[..., None] * colour, atol=1e-6)
+    painted = albedo.copy()
+    _absorb(painted, layer, [0.1, 0.5, 2.0])
+    np.testing.assert_allclose(painted, albedo * np.exp(-layer[..., None] * [0.1, 0.5, 2.0]), atol=1e-6)
+    _absorb(painted := albedo.copy(), layer * 0, [0.1, 0.5, 2.0])
+    np.testing.assert_array_equal(painted, albedo)
+
+
+def test_spots_and_nearest_vertices_are_those_of_the_definition() -> None:
+    at, model = skin_map(), head_model()
+    expected = sum(
+        np.exp(-0.5 * (((at.x - side * 0.45) / 0.16) ** 2 + ((at.y - 6.95) / 0.13) ** 2)) * at.front for side in (1, -1)
+    )
+    np.testing.assert_allclose(at.blob(0.45, 6.95, 0.16, 0.13), expected, atol=1e-6)
+    facing = model.vertices[model._front]
+    for x, y in ((0.0, 7.1), (-0.3, 7.5), (0.4, 6.6), (0.0, 9.0)):
+        nearest = model.front_vertex(x, y)
+        apart = np.hypot(facing[:, 0] - x, facing[:, 1] - y)
+        assert np.hypot(*(model.vertices[nearest, :2] - [x, y])) == pytest.approx(apart.min())
