@@ -204,7 +204,7 @@ def made() -> dict[str, str]:
 def rounded(value: Any) -> Any:
     """Return nested results as JSON takes them, numbers to three decimals."""
     if isinstance(value, pd.DataFrame):
-        return {str(name): rounded(row.to_dict()) for name, row in value.iterrows()}
+        return rounded(value.to_dict(orient="index"))
     if isinstance(value, dict):
         return {str(key): rounded(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

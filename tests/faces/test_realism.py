@@ -34,6 +34,7 @@ from microx_utils.faces.realism import (
 from microx_utils.faces.render import still_drawer
 from microx_utils.labels import EMOTIONS
 from microx_utils.support.errors import DataError
+from microx_utils.support.paths import DATA, ROOT
 
 
 @pytest.fixture(scope="module")
@@ -240,3 +241,23 @@ def test_a_missing_or_empty_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / "vladmandic-face-api-1.tgz").write_bytes(b"no archive")
     with pytest.raises(DataError, match="face_expression_model"):
         load_face_api(tmp_path)
+
+
+def test_the_datasheet_shows_the_benchmark_s_numbers() -> None:
+    report = json.loads((ROOT / "benchmarks" / "realism.json").read_text(encoding="utf-8"))
+    sheet = (DATA / "README.md").read_text(encoding="utf-8")
+    for judge in report["judges"].values():
+        for unit in ("clips", "apex"):
+            six = judge[unit]["six classes"]
+            low, high = six["accuracy_interval"]
+            assert f"{100 * six['accuracy']:.0f} % [{100 * low:.0f}, {100 * high:.0f}]" in sheet
+        recalls = judge["clips"]["six classes"]["recall"]
+        assert ", ".join(f"{100 * recalls[name][0]:.0f}" for name in EMOTIONS if name != "contempt") + " %" in sheet
+    for unit in report["units"]:
+        assert f"{unit['unit']} | {unit['measure']} | {unit['true']:+.2f} | {unit['found']:+.2f} |" in sheet
+    changes = {name: report["distances"][name] for name in ("real smile", "happy", "surprise", "fear")}
+    for row, shown in (("brow height R", "brow below"), ("lip gap (inner)", "gap between"), ("mouth width", "width")):
+        line = next(line for line in sheet.splitlines() if shown in line)
+        numbers = [f"{changes['real smile'][row]['rest']:.3f}", f"{report['distances']['neutral'][row]['rest']:.3f}"]
+        numbers += [f"{of_class[row]['change']:+.3f}" for of_class in changes.values()]
+        assert all(number in line for number in numbers), line
