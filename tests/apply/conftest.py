@@ -6,14 +6,26 @@ import numpy as np
 import pytest
 
 from microx_utils.robust.network import Design, Network, build
-from microx_utils.support.keras_setup import prepare_networks
+from microx_utils.support.keras_setup import pinned_keras, prepare_networks
 from microx_utils.video import read_frames, write_video
 
 
 @pytest.fixture(scope="session")
 def network() -> Network:
     prepare_networks()
+    pinned_keras().utils.set_random_seed(0)  # or two probabilities may be equal once they are rounded
     return build(Design(filters=(2, 2, 2), features=4))
+
+
+@pytest.fixture(scope="session")
+def lively() -> Network:
+    """As large as the shipped one, untrained, with biases, so that its answers differ from frame to frame."""
+    prepare_networks()
+    made, rng = build(Design(units=("AU01", "AU12"))), np.random.default_rng(0)
+    for half in (made.frame, made.span):
+        weights = half.get_weights()
+        half.set_weights([values + rng.normal(0, 0.05, values.shape).astype(np.float32) for values in weights])
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -291,7 +291,7 @@ def test_weights_are_used_without_their_package(tracker: MeshTracker) -> None:
 def test_mesh_is_quiet_but_not_silenced(capfd: pytest.CaptureFixture[str]) -> None:
     blazeface.FaceDetector()
     assert capfd.readouterr().err == ""
-    with blazeface._without_notices():
+    with blazeface.without_notices():
         os.write(2, b"INFO: Created a delegate.\nERROR: the model is broken\n")
     assert capfd.readouterr().err == "ERROR: the model is broken\n"
 
