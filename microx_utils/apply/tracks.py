@@ -80,7 +80,7 @@ def track_faces(frames: Iterable[NDArray[np.uint8]], *, size: int = 32, most: in
         present = [person for person in present if person.lost <= GONE]
         if number % LOOK_EVERY == 0 and len(present) < most:
             for face in sorted(detector(frame), key=lambda face: -face.side):
-                if len(present) < most and not any(_same(other, face.centre) for other in seen):
+                if len(present) < most and not any(same_face(other, face.centre) for other in seen):
                     person = _Follower(face, number)
                     if person.look(frame, seen, size):
                         present.append(person)
@@ -101,7 +101,7 @@ class _Follower:
     def look(self, frame: NDArray[np.uint8], others: list[TrackedFace], size: int) -> bool:
         """Look for the face in the next frame and add it to `others`, the faces there that are known already."""
         face = self._tracker(frame)
-        found = face.success and not any(_same(other, _centre(face)) for other in others)
+        found = face.success and not any(same_face(other, _centre(face)) for other in others)
         if face.success and not found:  # it is somebody else
             self._tracker.lose()
         points = face.points if found or not self._rows else self._rows[-1][0]
@@ -121,6 +121,7 @@ def _centre(face: TrackedFace) -> NDArray:
     return face.points.mean(axis=0)
 
 
-def _same(face: TrackedFace, centre: NDArray) -> bool:
+def same_face(face: TrackedFace, centre: NDArray) -> bool:
+    """Tell whether a face with its centre there, px, is this one: nearer than the eyes are apart."""
     right, left = (face.points[LANDMARK_GROUPS[eye]].mean(axis=0) for eye in ("right_eye", "left_eye"))
     return bool(np.linalg.norm(_centre(face) - centre) < _SAME * np.linalg.norm(left - right))
