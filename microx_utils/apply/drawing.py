@@ -6,7 +6,6 @@ from pathlib import Path
 import cv2
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -16,8 +15,8 @@ from microx_utils.apply.tracks import FaceTrack
 from microx_utils.components import COMPONENTS, FULL_FACE, component_boxes
 from microx_utils.labels import EMOTIONS, PROBABILITIES
 from microx_utils.plots.canvas import figure_of
-from microx_utils.plots.overlays import POINT_COLOURS, put_points, rgb, scaled
-from microx_utils.plots.style import COMPONENT_COLOURS, EMOTION_COLOURS, INK, MUTED, WIDTH, style, write_head
+from microx_utils.plots.overlays import POINT_COLOURS, put_bars, put_points, put_weighted_boxes, rgb, scaled
+from microx_utils.plots.style import EMOTION_COLOURS, INK, MUTED, WIDTH, style, write_head
 from microx_utils.robust.predicting import ClipAnswer
 from microx_utils.support.cache import atomic_file
 from microx_utils.video import FPS, iter_frames, write_video
@@ -135,31 +134,18 @@ def _drawn(answer: VideoAnswer) -> Iterator[NDArray[np.uint8]]:
                 _put_face(picture[:, :width], track, each, place, factor)
             rows = segments[(segments["face"] == track.number) & (segments["first"] <= number)]
             if len(rows):
-                top = _put_bars(picture[:, width:], rows.iloc[-1], top)
+                row = rows.iloc[-1]
+                shares = {emotion: row[column] for emotion, column in zip(EMOTIONS, PROBABILITIES, strict=True)}
+                top = put_bars(picture[:, width:], f"face {row['face']}", shares, EMOTION_COLOURS, top)
         yield picture
 
 
 def _put_face(picture: NDArray[np.uint8], track: FaceTrack, each: ClipAnswer, place: int, factor: float) -> None:
     points = scaled(track.points[place], factor)
     weights = each.weights[np.abs(each.frames - place).argmin()]
-    for name, box, weight in zip(COMPONENTS, component_boxes(points), weights, strict=True):
-        if np.isfinite(box).all() and weight > 0.02:
-            corners = [np.round(box).astype(np.int32)]
-            cv2.polylines(picture, corners, True, rgb(COMPONENT_COLOURS[name]), 1 + round(8 * weight), cv2.LINE_AA)
+    put_weighted_boxes(picture, component_boxes(points), weights)
     put_points(picture, points, POINT_COLOURS, radius=1.2)
     left, top = component_boxes(points)[FULL_FACE].min(axis=0)
     place_of_name = (max(2, round(left)), max(14, round(top) - 4))
     cv2.putText(picture, str(track.number), place_of_name, _FONT, 0.6, (255, 255, 255), 4, cv2.LINE_AA)
     cv2.putText(picture, str(track.number), place_of_name, _FONT, 0.6, rgb(INK), 1, cv2.LINE_AA)
-
-
-def _put_bars(panel: NDArray[np.uint8], row: pd.Series, top: int) -> int:
-    """Draw the probabilities of one face, and return where the next may begin."""
-    cv2.putText(panel, f"face {row['face']}", (8, top), _FONT, 0.45, rgb(INK), 1, cv2.LINE_AA)
-    for emotion, column in zip(EMOTIONS, PROBABILITIES, strict=True):
-        top += 15
-        share = float(row[column])
-        cv2.putText(panel, emotion, (8, top + 4), _FONT, 0.36, rgb(INK), 1, cv2.LINE_AA)
-        end = (80 + max(1, round((_PANEL - 90) * share)), top + 5)
-        cv2.rectangle(panel, (80, top - 5), end, rgb(EMOTION_COLOURS[emotion]), -1)
-    return top + 30

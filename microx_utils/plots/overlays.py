@@ -1,6 +1,6 @@
 """Points and boxes on the pixels of a frame, drawn by OpenCV and not by matplotlib, since they follow a slider."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -72,3 +72,27 @@ def put_boxes(picture: NDArray[np.uint8], boxes: NDArray) -> None:
             corners = [np.round(box * 2**_FINE).astype(np.int32)]
             cv2.polylines(picture, corners, True, (255, 255, 255), 4, cv2.LINE_AA, _FINE)
             cv2.polylines(picture, corners, True, rgb(COMPONENT_COLOURS[name]), 2, cv2.LINE_AA, _FINE)
+
+
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+def put_weighted_boxes(picture: NDArray[np.uint8], boxes: NDArray, weights: NDArray) -> None:
+    """Draw component boxes (7, 4, 2), px, each as thick as its weight (7,) is large; none for next to nothing."""
+    for name, box, weight in zip(COMPONENTS, boxes, weights, strict=True):
+        if np.isfinite(box).all() and weight > 0.02:
+            corners = [np.round(box).astype(np.int32)]
+            cv2.polylines(picture, corners, True, rgb(COMPONENT_COLOURS[name]), 1 + round(8 * weight), cv2.LINE_AA)
+
+
+def put_bars(
+    panel: NDArray[np.uint8], title: str, shares: Mapping[str, float], colours: Mapping[str, str], top: int
+) -> int:
+    """Draw shares, 0 to 1, as bars with a title above them into a panel; return where more may begin, in px."""
+    cv2.putText(panel, title, (8, top), _FONT, 0.45, rgb(INK), 1, cv2.LINE_AA)
+    for name, share in shares.items():
+        top += 15
+        cv2.putText(panel, name.replace("_", " "), (8, top + 4), _FONT, 0.36, rgb(INK), 1, cv2.LINE_AA)
+        end = (92 + max(1, round((panel.shape[1] - 102) * float(share))), top + 5)
+        cv2.rectangle(panel, (92, top - 5), end, rgb(colours[name]), -1)
+    return top + 30

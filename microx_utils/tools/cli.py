@@ -15,6 +15,7 @@ from microx_utils.support import paths
 from microx_utils.support.errors import DataError
 from microx_utils.tools.arguments import RUN, Data, actors, add_command, checked, count, seed
 from microx_utils.tools.landmark_commands import landmarks_import_command, landmarks_run_command
+from microx_utils.tools.live import add_live_arguments, live_command
 from microx_utils.tools.memory import check_memory
 from microx_utils.tools.predict import add_predict_arguments, predict_command
 from microx_utils.tools.publishing import add_publishing
@@ -244,6 +245,8 @@ def build_parser() -> argparse.ArgumentParser:
 
     text = "what the shipped model says of the people in videos"
     add_predict_arguments(add_command(commands, "predict", predict_command, text))
+
+    add_live_arguments(add_command(commands, "live", live_command, "the same of the face before a camera, now"))
 
     add_command(commands, "gallery", gallery_command, "rebuild the generated pages", *RUN, "--out")
 
