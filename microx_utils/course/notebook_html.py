@@ -7,17 +7,13 @@ import nbformat
 from nbconvert import HTMLExporter
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 
-from microx_utils.course.safe_html import safe_html
+from microx_utils.course.safe_html import WIDGET_TYPE, safe_html
 from microx_utils.support import cache
 
 TENSORFLOW_LOG = re.compile(
     r"^(WARNING: All log messages before absl|[IWE]\d{4} \d\d:|To enable the following instr).*\n", re.M
 )
 """What TensorFlow's C++ side prints on import; no setting of its own silences it."""
-
-
-WIDGET_TYPE = "application/vnd.jupyter.widget-view+json"
-"""The output type that a front end with widgets shows in place of all others."""
 
 
 def tidy_outputs(notebook: nbformat.NotebookNode) -> None:

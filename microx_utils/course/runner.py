@@ -131,35 +131,44 @@ def check_notebook(path: Path, parameters: Mapping[str, Any]) -> None:
             raise ValueError(f"parameter {name!r} is of type {wanted} in the notebook; {value!r} is {given}")
 
 
+USED = ("processor_seconds", "peak_memory")
+"""What times.json has of a kernel's use: over all cores and joblib's workers; of the kernel alone, in bytes."""
+
 KERNEL = """
 import os
 os.chdir({folder!r})
 log = os.open({log!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 os.dup2(log, 1)
 os.dup2(log, 2)
+import atexit
+from microx_utils.support.usage import note_usage
+atexit.register(note_usage, {usage!r})
 from ipykernel.kernelapp import launch_new_instance
 launch_new_instance()
 """
 """Starts a kernel that writes its own messages, mostly TensorFlow's C++ logs, to a file, not among our progress lines.
 
-It changes to its folder itself: papermill's `cwd` would move this whole process, for every notebook that it runs.
+It changes to its folder itself: papermill's `cwd` would move this whole process, for every notebook that it runs. When
+it ends it notes what it used; that is registered first and so comes last, after joblib's workers have ended.
 """
 
 
-def own_kernel(folder: Path, *, ipython: Path, log: Path, strict: bool = True) -> type[AsyncKernelManager]:
+def own_kernel(folder: Path, *, own: Path, strict: bool = True) -> type[AsyncKernelManager]:
     """Return a manager of kernels that run this interpreter in `folder`, whichever kernels are installed.
 
     The kernel is called python3, so that executed notebooks open anywhere. It keeps no history, and has its settings in
-    `ipython` instead of the reader's. What it prints outside cells goes to `log`. This process is not changed.
+    the folder `own` instead of the reader's. What it prints outside cells goes to kernel.log there, and what it used to
+    usage.json. This process is not changed.
 
     If `strict`, an exercise's check raises unless the answer is right.
     """
-    program = KERNEL.format(folder=str(folder), log=str(log))
+    files = {"log": str(own / "kernel.log"), "usage": str(own / "usage.json")}
+    program = KERNEL.format(folder=str(folder), **files)
     spec = KernelSpec(
         argv=[sys.executable, "-c", program, "-f", "{connection_file}", "--HistoryManager.enabled=False"],
         display_name="Python 3",
         language="python",
-        env=KERNEL_ENVIRONMENT | {"IPYTHONDIR": str(ipython), STRICT: "1" if strict else ""},
+        env=KERNEL_ENVIRONMENT | {"IPYTHONDIR": str(own / "ipython"), STRICT: "1" if strict else ""},
     )
 
     class OwnKernel(AsyncKernelManager):
@@ -198,13 +207,15 @@ def _failure(error: Exception, executed: Path, log: Path) -> Failure:
 def run_notebook(source: Path, target: Path, parameters: Mapping[str, Any], *, strict: bool = True) -> Failure | None:
     """Run one notebook and write the executed one to `target`, complete or not at all; return its failure, if any.
 
-    The notebook runs in its own folder, as it does when a reader opens it. `source` is not changed.
+    The notebook runs in its own folder, as when a reader opens it. `source` is not changed. What the kernel used
+    is added to papermill's part of the executed notebook's metadata: processor_seconds and peak_memory, in bytes.
 
     If `strict`, it fails at the first exercise whose answer is not right, which only a student's version may have.
     """
     with tempfile.TemporaryDirectory(prefix="microx-run-") as name:
         # papermill saves after every cell and fills {braces} in paths, so it works on copies under a plain name
-        given, executed, log = (Path(name) / each for each in ("given.ipynb", "executed.ipynb", "kernel.log"))
+        own = Path(name)
+        given, executed = own / "given.ipynb", own / "executed.ipynb"
         shutil.copyfile(source, given)
         failure = None
         try:
@@ -213,18 +224,17 @@ def run_notebook(source: Path, target: Path, parameters: Mapping[str, Any], *, s
                 executed,
                 dict(parameters),
                 kernel_name="python3",
-                kernel_manager_class=own_kernel(
-                    source.parent.resolve(), ipython=Path(name) / "ipython", log=log, strict=strict
-                ),
+                kernel_manager_class=own_kernel(source.parent.resolve(), own=own, strict=strict),
                 language="python",
                 progress_bar=False,
             )
         except (PapermillException, CellControlSignal, RuntimeError, TimeoutError) as error:
-            failure = _failure(error, executed, log)
+            failure = _failure(error, executed, own / "kernel.log")
         if executed.exists():
             notebook = nbformat.read(executed, as_version=4)
             tidy_outputs(notebook)
-            notebook.metadata["papermill"].update(input_path=source.name, output_path=target.name)
+            used = records.read_json(own / "usage.json")  # empty if the kernel had to be killed
+            notebook.metadata["papermill"].update(input_path=source.name, output_path=target.name, **used)
             with cache.atomic_file(target) as temporary:
                 nbformat.write(notebook, temporary)
     return failure
@@ -298,7 +308,10 @@ def run_course(
         started = time.perf_counter()
         failure = run_notebook(notebooks / executed.name, executed, parameters)
         seconds = time.perf_counter() - started
+        row: dict[str, Any] = {"seconds": round(seconds, 1), "jobs": jobs}
         if executed.exists() and executed.stat().st_mtime_ns != before:  # written by this run
+            about = nbformat.read(executed, as_version=4).metadata["papermill"]
+            row |= {name: round(about[name], 1) for name in USED if name in about}
             page = executed.with_suffix(".html")
             try:
                 save_html(executed, page)
@@ -310,10 +323,10 @@ def run_course(
                     failure = Failure(None, f"the notebook ran, but {what}", text)
                 else:
                     failure = replace(failure, error=f"{failure.error}; {what}", traceback=failure.traceback + text)
+        row["ok"] = failure is None
         result = Result(entry.id, seconds, failure)
         with records.updating(folder / "times.json") as times:
             times["machine"] = records.machine()
-            row = {"seconds": round(seconds, 1), "ok": failure is None, "jobs": jobs}
             times.setdefault("notebooks", {})[entry.id] = row
         where_failed = f" in cell {failure.cell}" if failure and failure.cell else ""
         state = "ok" if failure is None else f"FAILED{where_failed}: {failure.error}"

@@ -4,6 +4,9 @@ import nh3
 from IPython.core.getipython import get_ipython
 from pandas.io.formats.style import Styler
 
+WIDGET_TYPE = "application/vnd.jupyter.widget-view+json"
+"""The output type that a front end with widgets shows in place of all others."""
+
 _TAGS = nh3.ALLOWED_TAGS | {"style", "figure", "figcaption"}
 _EVERYWHERE = {"class", "id", "style", "scope", "colspan", "rowspan", "title", "role"}
 _ATTRIBUTES = {**nh3.ALLOWED_ATTRIBUTES, "*": _EVERYWHERE, "img": {"src", "alt", "width", "height"}}

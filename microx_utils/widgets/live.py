@@ -15,7 +15,7 @@ import anywidget
 import ipywidgets
 import traitlets
 
-from microx_utils.course.notebook_html import WIDGET_TYPE
+from microx_utils.course.safe_html import WIDGET_TYPE
 from microx_utils.widgets.shown import Content, Html, Seen, to_html, view_of
 
 

@@ -19,7 +19,7 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from notebook_factory import GIVEN, GOOD, a_course, write_notebook
 
-from microx_utils.course.notebook_html import WIDGET_TYPE, save_html, tidy_outputs
+from microx_utils.course.notebook_html import save_html, tidy_outputs
 from microx_utils.course.outline import Course
 from microx_utils.course.runner import (
     NotebookError,
@@ -28,6 +28,7 @@ from microx_utils.course.runner import (
     run_course,
     run_notebook,
 )
+from microx_utils.course.safe_html import WIDGET_TYPE
 from microx_utils.support.errors import DataError
 
 
@@ -159,6 +160,9 @@ def test_a_failing_notebook_is_named_and_the_others_run(tmp_path: Path, data: Pa
     assert "KeyError" in (out / "00_a.html").read_text(encoding="utf-8")  # a failed page shows where
     times = json.loads((out / "times.json").read_text(encoding="utf-8"))["notebooks"]
     assert {name: row["ok"] for name, row in times.items()} == {"00_a": False, "01_b": True}
+    for row in times.values():  # a kernel uses less than a minute and a gibibyte to start, but not nothing
+        assert 0.1 < row["processor_seconds"] < 60
+        assert 2**24 < row["peak_memory"] < 2**30
     assert nbformat.read(folder / "01_b.ipynb", as_version=4).cells[2].outputs == []  # the source stays as it was
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from microx_utils.course.notebook_html import WIDGET_TYPE
+from microx_utils.course.safe_html import WIDGET_TYPE
 from microx_utils.widgets.live import Live, button, choice, player, slider
 from microx_utils.widgets.shown import Html, Linked, Picture, Seen, bars, encode, lines, to_html
 
