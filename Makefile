@@ -18,7 +18,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 BOOK := $(VENV)/.book
 
-.PHONY: help figures report test test-browser stress doctor data lock clean FORCE
+.PHONY: help figures report test test-browser stress bench doctor data lock clean FORCE
 
 help:
 	@echo "make figures [PROFILE=smoke|class|paper] [ONLY=03,06] [DATA=folder|NAME=folder,...] [JOBS=1]   run the notebooks, write figures/"
@@ -26,6 +26,7 @@ help:
 	@echo "make test      lint, types, tests, and every notebook in the smoke profile"
 	@echo "make test-browser [SCREENSHOTS=1]   operate the widgets in JupyterLab and Chromium; SCREENSHOTS=1 renews figures/widgets/"
 	@echo "make stress [TIMES=5000] [SEED=0] [ONLY=kind]   harm files and kill runs at random: nothing may come out wrong unsaid"
+	@echo "make bench [ONLY=render]   measure speed and memory, and say what got slower since the last commit"
 	@echo "make doctor    what this machine has and lacks"
 	@echo "make data      render whatever is missing of the sample (it ships with the repository)"
 	@echo "make lock      bring requirements*.txt in line with pyproject.toml; UPGRADE=1 takes the newest versions"
@@ -53,6 +54,10 @@ test-browser: $(READY)
 # Minutes. A failure prints the command that repeats it.
 stress: $(READY)
 	$(BIN)/python tests/stress.py --times $(TIMES) --seed $(SEED) $(if $(ONLY),--only "$(ONLY)")
+
+# Minutes. Processor time is measured, but run nothing else on the machine if you can.
+bench: $(READY)
+	@$(BIN)/microx bench $(ONLY)
 
 doctor: $(READY)
 	@$(BIN)/microx doctor

@@ -1,12 +1,9 @@
-"""Speed of landmarks and crops on one core, with every comparison measured in the same run.
+"""From video to crops on one core: reading, landmarks by the trackers that are installed, crops; frames in a second.
 
-    python benchmarks/landmarks.py [VIDEO] [--repeats 5]
-
-Times are processor time, which a busy machine affects less; the best of the repeats counts.
+python benchmarks/landmarks.py [VIDEO] [--rounds 7]
 """
 
 import argparse
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,33 +11,25 @@ import cv2
 
 from microx_utils.components import crop_components
 from microx_utils.landmarks import landmark_array, track_frames
+from microx_utils.support import paths
+from microx_utils.tools.measure import in_turns, rate_row, ratio_row, report
+from microx_utils.trackers import dlib
 from microx_utils.trackers.mesh import MeshTracker
 from microx_utils.video import iter_frames
 
-CLIP = Path(__file__).parents[1] / "tests" / "data" / "openface" / "happy.mp4"
-OPENFACE = 30.0  # frames/s of OpenFace 2.2 on one core of the machine the landmark error was measured on
-
-
-def rate(work: Callable[[], object], frames: int, repeats: int) -> float:
-    """Frames per second of processor time, best of `repeats`."""
-    best = float("inf")
-    for _ in range(repeats):
-        start = time.process_time()
-        work()
-        best = min(best, time.process_time() - start)
-    return frames / best
+CLIP = paths.ROOT / "tests" / "data" / "openface" / "happy.mp4"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", nargs="?", type=Path, default=CLIP)
-    parser.add_argument("--repeats", type=int, default=5)
-    arguments = parser.parse_args()
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
     cv2.setNumThreads(1)
 
-    frames = list(iter_frames(arguments.video))
+    frames = list(iter_frames(options.video))
     following, detecting = MeshTracker(), MeshTracker(follow=False)
-    points = landmark_array(track_frames(frames, following))  # also warms up
+    points = landmark_array(track_frames(frames, following))
 
     def crop_all() -> None:
         for (_, frame), places in zip(frames, points, strict=True):
@@ -48,24 +37,30 @@ def main() -> None:
 
     def video_to_crops() -> None:
         following.reset()
-        for _, frame in iter_frames(arguments.video):
+        for _, frame in iter_frames(options.video):
             crop_components(frame, following(frame).points)
 
-    work: dict[str, Callable[[], object]] = {
-        "landmarks, detecting in every frame": lambda: track_frames(frames, detecting),
+    cases: dict[str, Callable[[], object]] = {
+        "reading frames": lambda: sum(1 for _ in iter_frames(options.video)),
         "landmarks, following the face": lambda: track_frames(frames, following),
-        "reading frames": lambda: sum(1 for _ in iter_frames(arguments.video)),
+        "landmarks, searching every frame": lambda: track_frames(frames, detecting),
         "seven 32 px crops": crop_all,
         "video in to crops out": video_to_crops,
     }
-    rates = {name: rate(function, len(frames), arguments.repeats) for name, function in work.items()}
-
+    if missing := dlib.problem():
+        print(f"dlib is left out: {missing}")
+    else:
+        tracker = dlib.DlibTracker()
+        cases["landmarks by dlib"] = lambda: track_frames(frames, tracker)
+    taken = in_turns(cases, options.rounds)
+    rows = [rate_row(name, taken, name, per=len(frames), unit="frames/s") for name in cases]
+    if "landmarks by dlib" in cases:
+        rows.append(
+            ratio_row("following the face, against dlib", taken, "landmarks by dlib", "landmarks, following the face")
+        )
     height, width = frames[0][1].shape[:2]
-    base = rates["landmarks, detecting in every frame"]
-    print(f"{arguments.video.name}: {len(frames)} frames of {width}x{height}, one core")
-    print(f"{'':38} frames/s   x detecting   x OpenFace's {OPENFACE:.0f}")
-    for name, value in rates.items():
-        print(f"{name:38} {value:8.0f} {value / base:13.2f} {value / OPENFACE:14.1f}")
+    about = {"video": options.video.name, "frames": len(frames), "size": f"{width}×{height}", "threads": 1}
+    report("Video to crops, one core", rows, **about)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,14 @@
 """Frames per second of the face renderer on one core, against a plain NumPy rasteriser on the same mesh.
 
-    python benchmarks/render.py [--frames 30] [--person 26] [--lines 192]
+    python benchmarks/render.py [--rounds 15] [--person 26] [--lines 192]
 
 The baseline draws only depth and triangle numbers, one triangle at a time in NumPy, without textures, light or hair;
-the renderer does all of it. Both run in turn on the same frames, at 192 lines like the sample or any other number
-(twice that internally). Processor time is shown as well as wall time, because other programs affect it less. The last
-line is the time that it takes to make a person.
+the renderer does all of it. Both draw the same frame in turn, at 192 lines like the sample or any other
+number (twice that internally). The last row is the time that it takes to make a person.
 """
 
 import argparse
-import os
-import time
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+import itertools
 
 import cv2
 import numpy as np
@@ -22,6 +18,10 @@ from microx_utils.faces.head import head_model
 from microx_utils.faces.person import Person
 from microx_utils.faces.render import Stage
 from microx_utils.faces.scene import SUPERSAMPLING
+from microx_utils.tools.measure import in_turns, rate_row, ratio_row, report, time_row
+
+FRAMES = 30
+"""Of the film whose frames are drawn, evenly spaced, one a round."""
 
 
 def rasterize_plainly(xy, depth, triangles, height: int, width: int) -> np.ndarray:
@@ -49,7 +49,7 @@ def rasterize_plainly(xy, depth, triangles, height: int, width: int) -> np.ndarr
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--frames", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--person", type=int, default=26, help="default: 26, who has long hair, the slowest kind")
     parser.add_argument("--lines", type=int, default=192, help="height of the frames, px; they are 16:9")
     options = parser.parse_args()
@@ -58,32 +58,31 @@ def main() -> None:
     triangles = model.triangles[model.visible]
     size = (round(options.lines * 16 / 9), options.lines)
     width, height = (side * SUPERSAMPLING for side in size)
+    rows = []
     for scene in SCENES:
-        stage = Stage(options.person, "happy", 0, frames=options.frames, fps=30.0, size=size, scene=scene)
-        stage.draw(0)  # compile and fill caches
-        seconds = {"renderer": [0.0, 0.0], "NumPy rasteriser": [0.0, 0.0]}
-        drawn = {"renderer": 0, "NumPy rasteriser": 0}
-        for frame in range(options.frames):
-            for name in ("renderer", "NumPy rasteriser"):
-                if name == "NumPy rasteriser" and frame % 10:
-                    continue  # a tenth of the frames is enough for the slow one
-                clock, processor = time.perf_counter(), time.process_time()
-                if name == "renderer":
-                    stage.draw(frame)
-                else:
-                    xy, depth = stage.drawer.project(stage.drawer.pose(frame)[1], frame)
-                    rasterize_plainly(xy * SUPERSAMPLING, depth, triangles, height, width)
-                seconds[name][0] += time.perf_counter() - clock
-                seconds[name][1] += time.process_time() - processor
-                drawn[name] += 1
-        rates = {name: [drawn[name] / max(second, 1e-9) for second in seconds[name]] for name in seconds}
-        for name, (clock, processor) in rates.items():
-            print(f"{scene:8s} {name:17s} {clock:6.1f} frames/s by wall time, {processor:6.1f} by processor time")
-        print(f"{scene:8s} ratio by processor time: {rates['renderer'][1] / rates['NumPy rasteriser'][1]:.1f}")
-    processor = time.process_time()
-    for person in range(100, 110):
-        Person(person)
-    print(f"a person is made in {(time.process_time() - processor) / 10:.2f} s of processor time (mean of 10)")
+        stage = Stage(options.person, "happy", 0, frames=FRAMES, fps=30.0, size=size, scene=scene)
+        places = {"renderer": 0, "NumPy rasteriser": 0}
+
+        def next_frame(case: str, places: dict[str, int] = places) -> int:
+            places[case] += 1
+            return (places[case] - 1) * FRAMES // (options.rounds + 1)
+
+        def draw(stage: Stage = stage, next_frame=next_frame) -> object:
+            return stage.draw(next_frame("renderer"))
+
+        def draw_plainly(stage: Stage = stage, next_frame=next_frame) -> object:
+            frame = next_frame("NumPy rasteriser")
+            xy, depth = stage.drawer.project(stage.drawer.pose(frame)[1], frame)
+            return rasterize_plainly(xy * SUPERSAMPLING, depth, triangles, height, width)
+
+        taken = in_turns({"renderer": draw, "NumPy rasteriser": draw_plainly}, options.rounds)
+        rows.append(rate_row(f"rendering, {scene}", taken, "renderer", per=1, unit="frames/s"))
+        rows.append(ratio_row(f"rendering, {scene}, against plain NumPy", taken, "NumPy rasteriser", "renderer"))
+    people = itertools.count(100)
+    taken = in_turns({"person": lambda: Person(next(people))}, options.rounds)
+    rows.append(time_row("making a person", taken, "person"))
+    about = "×".join(map(str, size))
+    report("Rendering, one core", rows, person=options.person, size=about, supersampling=SUPERSAMPLING, threads=1)
 
 
 if __name__ == "__main__":

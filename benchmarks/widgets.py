@@ -1,10 +1,10 @@
 """Time from a control's change to the new picture as PNG bytes, for every widget of course.toml, in its notebook.
 
-    python benchmarks/widgets.py [clip_browser ...] [--changes 30]
+    python benchmarks/widgets.py [clip_browser ...] [--rounds 15]
 
 Each notebook runs in the smoke profile up to the widget's cell; then one control after the other goes through its
-values. Times are of the kernel's side: the browser takes a few milliseconds more. The goal is 150 ms for what follows a
-slider while it is dragged; one marked "on release" draws only when it is let go.
+values. Times are of the kernel's side, and of processor time over all cores: the browser takes a few milliseconds more.
+The goal is 150 ms for what follows a slider while it is dragged; one marked "on release" draws only when it is let go.
 """
 
 import argparse
@@ -12,17 +12,16 @@ import ast
 import json
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import numpy as np
-import pandas as pd
 
 from microx_utils.course.outline import Widget, load_course
 from microx_utils.course.runner import run_notebook
 from microx_utils.support import paths
+from microx_utils.tools.measure import PRODUCT, matrix_product, report, time_row, timed
 from microx_utils.widgets.facs_explorer import Sides
 from microx_utils.widgets.live import Live
 
@@ -45,28 +44,27 @@ def values_of(control: Any, count: int) -> list[Any]:
 
 
 def measure(live: Live, changes: int) -> list[dict[str, Any]]:
-    """Return for each control of a widget the milliseconds that its changes took.
+    """Return for each control of a widget the seconds that its changes took, and a matrix product after each.
 
     Raises
     ------
     RuntimeError
         A change ended in an error, which would be quick.
     """
-    rows = []
+    rows, multiply = [], matrix_product()
     for control in live.controls.values():
-        values, times = values_of(control, changes), []
+        values, times, products = values_of(control, changes), [], []
         for place in range(changes if len(values) > 1 else 0):
             value = values[place % len(values)]
             if value == control.value or (hasattr(control, "max") and value > control.max):
                 continue
-            start = time.perf_counter()
-            control.value = value
-            times.append(1000 * (time.perf_counter() - start))
+            times.append(timed(lambda control=control, value=value: setattr(control, "value", value)))
+            products.append(timed(multiply))
             if live.problem.value:
                 raise RuntimeError(f"{live.title}: {control.description} = {value}: {live.problem.value}")
         drags = getattr(control, "continuous_update", None)
         when = {True: "while dragging", False: "on release", None: "when chosen"}[drags]
-        rows.append({"control": control.description, "drawn": when, "times": times})
+        rows.append({"control": control.description, "drawn": when, "times": times, "products": products})
     return [row for row in rows if row["times"]]
 
 
@@ -84,33 +82,37 @@ def up_to(widget: Widget, changes: int) -> nbformat.NotebookNode:
     raise ValueError(f"{widget.notebooks[0]} does not call {widget.id}")
 
 
-def times_of(widget: Widget, changes: int) -> list[dict[str, Any]]:
-    """Run a widget's notebook up to it; return what `measure` found."""
+def times_of(widget: Widget, changes: int) -> tuple[list[dict[str, Any]], int]:
+    """Run a widget's notebook up to it; return what `measure` found, and the kernel's peak memory, bytes."""
     with tempfile.TemporaryDirectory() as name:
         source, target = Path(name) / "given.ipynb", Path(name) / "executed.ipynb"
         nbformat.write(up_to(widget, changes), source)
         failure = run_notebook(source, target, {"profile": "smoke", "data": "sample", "seed": 0})
         if failure:
             raise RuntimeError(f"{widget.id}: {failure.traceback}")
-        outputs = nbformat.read(target, as_version=4).cells[-1].outputs
-    return json.loads(next(output.text for output in outputs if output.get("name") == "stdout"))
+        executed = nbformat.read(target, as_version=4)
+    printed = next(output.text for output in executed.cells[-1].outputs if output.get("name") == "stdout")
+    return json.loads(printed), executed.metadata["papermill"].get("peak_memory", 0)
 
 
 def main() -> None:
     widgets = {widget.id: widget for widget in load_course().widgets}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("widgets", nargs="*", choices=[*widgets, []], metavar="WIDGET", help="all, unless named")
-    parser.add_argument("--changes", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=15, help="changes of each control (default 15)")
     arguments = parser.parse_args()
-    rows = []
+    rows, peak = [], 0
     for name in arguments.widgets or widgets:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        for row in times_of(widgets[name], arguments.changes):
-            median, slow = np.percentile(row["times"], [50, 95]).round(1)
-            late = "over the goal" if median > GOAL and row["drawn"] == "while dragging" else ""
-            names = {"widget": name, "control": row["control"], "drawn": row["drawn"], "changes": len(row["times"])}
-            rows.append(names | {"median ms": median, "95 % ms": slow, "": late})
-    print(pd.DataFrame(rows).to_string(index=False))
+        found, memory = times_of(widgets[name], arguments.rounds)
+        peak = max(peak, memory)
+        for each in found:
+            taken = {"change": each["times"], PRODUCT: each["products"]}
+            row = time_row(f"{name}: {each['control']}, {each['drawn']}", taken, "change")
+            rows.append(row)
+            if row.median > GOAL and each["drawn"] == "while dragging":
+                print(f"{row.name}: {row.median:.0f} ms is over the goal of {GOAL} ms")
+    report("Widgets, a control's change to the new picture", rows, peak=peak, profile="smoke", changes=arguments.rounds)
 
 
 if __name__ == "__main__":

@@ -4,15 +4,16 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from microx_utils.course import anywhere, ledger, paper
+from microx_utils.course import anywhere, ledger, paper, speed
 from microx_utils.course.claims import VERDICTS
+from microx_utils.course.markdown import markdown_table
 from microx_utils.course.outline import Course
 from microx_utils.course.records import read_claims, read_figures
 from microx_utils.course.scores import interval_words
@@ -83,13 +84,6 @@ def verdict_text(row: Mapping[str, Any]) -> str:
     return f"{row['verdict']} (stale: {row['detail']})" if row["status"] == ledger.STALE else row["verdict"]
 
 
-def _markdown(lines: Iterable[Iterable[str]]) -> str:
-    """Return a Markdown table of rows of cells, the first its head."""
-    rows = [[" ".join(cell.split()).replace("|", "\\|") for cell in line] for line in lines]
-    rows.insert(1, ["---"] * len(rows[0]))
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
 def _origin(row: Mapping[str, Any], course: Course, to_root: str) -> str:
     """Return the notebook, its cell and the trained networks that a claim comes from; `to_root` begins the link."""
     if row["notebook"] is None:
@@ -147,7 +141,7 @@ def claims_page(folder: Path, course: Course) -> str:
             claim = f"{row['statement']}<br>{row['source']}; {row['kind']} `{row['claim']}`"
             verdict = verdict_text(row) + (f": {row['note']}" if row["note"] else "")
             lines.append([claim, *both_values(row), *_qualifiers(row), verdict, _origin(row, course, f"{up}/")])
-        parts.append(_markdown(lines))
+        parts.append(markdown_table(lines))
     parts += ["## Trained networks", networks_table(table)]
     return "\n\n".join(parts) + "\n"
 
@@ -172,7 +166,7 @@ def networks_table(table: pd.DataFrame) -> str:
         return "No recorded claim names a trained network."
     lines = [["experiment", "seed", "predictions (see MICROX_PROCESSED in the README)", "claims"]]
     lines += [[f"`{name}`", seed, where, ", ".join(names)] for (name, seed, where), names in sorted(behind.items())]
-    return _markdown(lines)
+    return markdown_table(lines)
 
 
 def tables_table(table: pd.DataFrame, course: Course) -> str:
@@ -187,7 +181,7 @@ def tables_table(table: pd.DataFrame, course: Course) -> str:
             ours = f"{ours} (stale: {row['detail']})" if row["status"] == ledger.STALE else verdict_text(row)
         lines.append([cited[0], row["statement"], said, ours, *_qualifiers(row), _origin(row, course, "")])
     lines[1:] = sorted(lines[1:], key=lambda line: line[0])
-    return _markdown(lines)
+    return markdown_table(lines)
 
 
 def gallery(folder: Path, course: Course) -> str:
@@ -262,7 +256,7 @@ def notebooks_table(course: Course) -> str:
         tables = ", ".join(map(str, notebook.tables)) or "–"
         link = f"[{notebook.heading}](notebooks/{notebook.id}.ipynb)"
         lines.append([link, notebook.section, drawn, tables, str(notebook.study_minutes)])
-    return _markdown(lines)
+    return markdown_table(lines)
 
 
 def readme_table(folder: Path, course: Course) -> str:
@@ -275,7 +269,8 @@ def fill_readme(readme: Path, folder: Path, course: Course) -> str:
     """Return a README's text with everything between its markers made anew."""
     text = between_markers(readme.read_text(encoding="utf-8"), readme_table(folder, course), path=readme)
     text = between_markers(text, notebooks_table(course), path=readme, name="notebooks")
-    return between_markers(text, anywhere.buttons(course), path=readme, name="start-anywhere")
+    text = between_markers(text, anywhere.buttons(course), path=readme, name="start-anywhere")
+    return between_markers(text, speed.speed_text(speed.read_results()), path=readme, name="speed")
 
 
 def card_table(card: Mapping[str, Any]) -> str:
@@ -295,7 +290,7 @@ def card_table(card: Mapping[str, Any]) -> str:
         ]
         for row in card["scores"]
     ]
-    return f"{how} The first row's people were in neither training nor validation.\n\n" + _markdown([head, *rows])
+    return f"{how} The first row's people were in neither training nor validation.\n\n" + markdown_table([head, *rows])
 
 
 def save_gallery(folder: Path, course: Course, *, readme: Path | None = None) -> list[Path]:

@@ -141,6 +141,15 @@ def gallery_command(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def bench_command(arguments: argparse.Namespace) -> int:
+    """Measure speed and memory, keep them in benchmarks/results.json and the README, and say what got slower."""
+    from microx_utils.tools import bench
+
+    bench.bench(arguments.names or bench.USUAL, profile=arguments.profile, say=_say)
+    _save_gallery(paths.REFERENCE)
+    return 0
+
+
 def _save_gallery(folder: Path) -> list[Path]:
     """Write a folder's gallery, and the README's table if the folder is the committed reference."""
     from microx_utils.course import gallery
@@ -249,6 +258,10 @@ def build_parser() -> argparse.ArgumentParser:
     add_live_arguments(add_command(commands, "live", live_command, "the same of the face before a camera, now"))
 
     add_command(commands, "gallery", gallery_command, "rebuild the generated pages", *RUN, "--out")
+
+    bench = add_command(commands, "bench", bench_command, "measure speed and memory, and say what got slower")
+    bench.add_argument("names", nargs="*", metavar="NAME", help="scripts of benchmarks/, such as render (default: all)")
+    bench.add_argument("--profile", choices=["smoke", "class"], default="smoke", help="of the notebooks' benchmark")
 
     exercises = add_command(
         commands, "exercises", exercises_command, "make exercises/, the notebooks without their answers"

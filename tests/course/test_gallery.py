@@ -112,14 +112,16 @@ BEGIN, END = "<!-- paper-vs-ours:begin -->", "<!-- paper-vs-ours:end -->"
 
 def test_readme_keeps_its_text_around_the_tables(tmp_path: Path) -> None:
     readme, out = tmp_path / "README.md", tmp_path / "out"
-    others = "\n\n".join(f"<!-- {name}:begin -->\nold\n<!-- {name}:end -->" for name in ("notebooks", "start-anywhere"))
+    others = "\n\n".join(
+        f"<!-- {name}:begin -->\nold\n<!-- {name}:end -->" for name in ("notebooks", "start-anywhere", "speed")
+    )
     readme.write_text(f"# Top\n\n{BEGIN}\nold\n{END}\n\n{others}\n\nBottom\n", encoding="utf-8")
     record(out)
     changed = gallery.save_gallery(out, COURSE, readme=readme)
     assert changed == [out / "README.md", out / "claims.md", readme]
     text = readme.read_text(encoding="utf-8")
     assert text.startswith(f"# Top\n\n{BEGIN}\n| the paper's")
-    assert text.endswith("<!-- start-anywhere:end -->\n\nBottom\n")
+    assert text.endswith("<!-- speed:end -->\n\nBottom\n")
     assert "[![Open in Binder](" in text
     assert "[06 · Evaluation](notebooks/06_evaluation.ipynb)" in text
     assert "(figures/claims.md)" in text
