@@ -35,6 +35,7 @@ PARAMETERS = ("profile", "data", "seed")
 
 KERNEL_ENVIRONMENT = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "OPENBLAS_NUM_THREADS": "1",  # its threads would wait for each other, and two notebooks run on all cores anyway
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # one warning less in every log
     "PYTHONHASHSEED": "0",
     "TF_CPP_MIN_LOG_LEVEL": "2",
