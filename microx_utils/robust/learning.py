@@ -71,7 +71,7 @@ def design_of(recipe: Recipe, size: int, units: tuple[str, ...] = ()) -> "Design
     """Return the size of the network that a recipe asks for, for crops of `size` px and these action units."""
     from microx_utils.robust.network import Design  # imports Keras, which takes seconds
 
-    return Design(size, recipe.filters, recipe.features, units, recipe.dropout)
+    return Design(size, recipe.filters, recipe.features, units, recipe.dropout, recipe.features // 2)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 For each frame, component k of K = 7 gives features h_k: those of a small convolutional network, which sees the crop and
 its change since the own neutral, beside those of how the landmarks have moved. Then
 
-    a_k = sigmoid(v_k . appearance_k + b_k) * given_k        can it be seen? (given: inside the picture, face found)
+    a_k = sigmoid(v_k . relu(A_k appearance_k)) * given_k     can it be seen? (given: inside the picture, face found)
     e_k = u . tanh(U h_k)                                    how much has it to say?
     w_k = a_k exp(e_k) / (sum_j a_j exp(e_j) + 0.01)         its weight
     z   = sum_k w_k V_k h_k                                  what all that can be seen says, of one size for any number
@@ -56,6 +56,8 @@ class Design:
         Names of the action units that it also learns to read, () for none; see `learning`.
     dropout
         Share of features that training leaves out.
+    covers
+        Features from which availability is told; with 0 it is told from the convolutions directly.
     """
 
     size: int = 32
@@ -63,6 +65,7 @@ class Design:
     features: int = 48
     units: tuple[str, ...] = ()
     dropout: float = 0.3
+    covers: int = 0
 
     def settings(self) -> dict[str, Any]:
         """Return plain values, as for `Design(**values)`, for keys and files."""
@@ -149,7 +152,8 @@ def _frame_network(design: Design) -> keras.Model:
         x = layers.Conv2D(filters, 3, 2, "same", activation="relu", name=f"conv_{number}")(x)
     x = ops.reshape(x, (-1, K, x.shape[1] * x.shape[2] * x.shape[3]))  # (N, K, n)
     x = layers.Dropout(design.dropout, name="dropout")(x)
-    available = ops.sigmoid(BlockDense(1, name="seen")(x)[..., 0]) * given  # (N, K)
+    covers = BlockDense(design.covers, "relu", name="covers")(x) if design.covers else x
+    available = ops.sigmoid(BlockDense(1, name="seen")(covers)[..., 0]) * given  # (N, K)
     looks = BlockDense(D, "relu", name="looks")(x)
     moved = BlockDense(D // 2, "relu", name="moved")(moves)
     h = ops.concatenate([looks, moved], axis=-1)  # (N, K, 3/2 D)

@@ -19,7 +19,7 @@ from microx_utils.robust.predicting import clip_spans, predict_clip, predict_spa
 from microx_utils.robust.units import Units
 
 RECIPE = Recipe(
-    epochs=15,
+    epochs=30,
     frames=2,
     batch_size=16,
     learning_rate=0.01,
