@@ -93,9 +93,9 @@ def predict_video(path: str | os.PathLike[str], *, network: "Network | None" = N
     -------
     DataFrame
         For each person a row per segment of ten frames and a row for the clip, which is all that the video shows of
-        them: face (1, 2 ...), unit ("segment" or "clip"), first (frame of the video, at 30 per second), frames, start
-        and end (s), emotion (the most probable), p_neutral .. p_sad, and seen_full_face .. seen_mouth, how likely each
-        component can be seen.
+        them: face (1, 2 ...), unit ("segment" or "clip"), first (frame of the video or its part, at 30 per second),
+        frames, start and end (s), emotion (the most probable), p_neutral .. p_sad, and seen_full_face .. seen_mouth,
+        how likely each component can be seen. A segment that shows no face has the emotion "" and no probabilities.
 
     Raises
     ------
@@ -137,6 +137,9 @@ def _rows(track: FaceTrack, answer: ClipAnswer) -> pd.DataFrame:
     seen = np.array([_seen(answer, first, count) for first, count in rows[["first", "frames"]].to_numpy()])
     rows[list(SEEN)] = seen.round(3)
     rows["emotion"] = np.array(EMOTIONS)[rows[list(PROBABILITIES)].to_numpy().argmax(axis=1)]
+    shown = [track.found[first : first + count].any() for first, count in rows[["first", "frames"]].to_numpy()]
+    rows.loc[~np.array(shown), "emotion"] = ""  # the network answers to nothing, too
+    rows.loc[~np.array(shown), list(PROBABILITIES)] = np.nan
     rows["first"] += track.first
     rows = rows.assign(face=track.number, start=rows["first"] / FPS, end=(rows["first"] + rows["frames"]) / FPS)
     rows[[*PROBABILITIES, "start", "end"]] = rows[[*PROBABILITIES, "start", "end"]].round(4)

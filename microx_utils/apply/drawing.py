@@ -23,7 +23,8 @@ from microx_utils.video import FPS, iter_frames, write_video
 
 _PICTURES = 8  # of a face, above its timeline
 _TALLEST = 480  # px of a drawn video, without what stands beside it
-_PANEL = 220  # px: what stands beside it
+_PANEL = 220  # px: what stands beside it,
+_OF_A_FACE = 152  # of that for one face
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -38,7 +39,7 @@ def draw_timeline(answer: VideoAnswer) -> Figure:
         _draw_pictures(pictures, track, answer.seconds)
         _draw_chances(chances, answer, track.number)
         _draw_weights(weights, track, each, answer.seconds)
-    write_head(figure, answer.path.name, f"{_words(answer)} The shipped model, trained on rendered people only.")
+    write_head(figure, answer.path.name, _words(answer))
     return figure
 
 
@@ -123,18 +124,18 @@ def _drawn(answer: VideoAnswer) -> Iterator[NDArray[np.uint8]]:
     for number, (_, frame) in enumerate(iter_frames(answer.path)):
         factor = min(1.0, _TALLEST / frame.shape[0]) if frame.shape[0] > _TALLEST else max(1.0, 240 / frame.shape[0])
         height, width = (2 * round(side * factor / 2) for side in frame.shape[:2])
-        picture = np.full((height, width + _PANEL, 3), 255, np.uint8)
-        picture[:, :width] = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
+        tall = max(height, _OF_A_FACE * max(track.number for track in answer.tracks))
+        picture = np.full((tall, width + _PANEL, 3), 255, np.uint8)
+        picture[:height, :width] = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
         top = 16
         for track, each in zip(answer.tracks, answer.answers, strict=True):
             place = number - track.first
             if not 0 <= place < len(track.found):
                 continue
             if track.found[place]:
-                _put_face(picture[:, :width], track, each, place, factor)
+                _put_face(picture[:height, :width], track, each, place, factor)
             rows = segments[(segments["face"] == track.number) & (segments["first"] <= number)]
-            if len(rows):
-                row = rows.iloc[-1]
+            if len(rows) and (row := rows.iloc[-1])["emotion"]:
                 shares = {emotion: row[column] for emotion, column in zip(EMOTIONS, PROBABILITIES, strict=True)}
                 top = put_bars(picture[:, width:], f"face {row['face']}", shares, EMOTION_COLOURS, top)
         yield picture

@@ -286,7 +286,7 @@ def card_table(card: Mapping[str, Any]) -> str:
             "–" if row["uar"] is None else f"{row['uar']:.3f}",
             f"{row['n']:,} {row['unit']}",
             str(row["people"]),
-            f"{row['chance']:.3f}",
+            "–" if row["chance"] is None else f"{row['chance']:.3f}",
         ]
         for row in card["scores"]
     ]

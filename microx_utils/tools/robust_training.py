@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from microx_utils.support import paths
+from microx_utils.support.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _WEIGHTS = ("design.json", "frame.weights.h5", "span.weights.h5")
-_LIMITS = (
+_RENDERED = (
     "it was trained on rendered people alone. Of real faces it knows nothing but what those share with a drawing; "
-    "an expression is not a feeling; decide nothing about anybody by it."
 )
+_LIMITS = "an expression is not a feeling; decide nothing about anybody by it."
 
 
 def add_robust_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +40,7 @@ def wrong_for_robust(arguments: argparse.Namespace) -> str:
 
 def train_robust(arguments: argparse.Namespace) -> int:
     """Fit, score and keep the weights with their card, in --to."""
-    from microx_utils.apply.answers import SHIPPED
+    from microx_utils.apply.answers import SHIPPED, read_card
     from microx_utils.course import records, stages
     from microx_utils.course.scores import interval_words
     from microx_utils.experiments import get_profile, load_experiment
@@ -47,13 +48,20 @@ def train_robust(arguments: argparse.Namespace) -> int:
     from microx_utils.robust.units import store_units
     from microx_utils.support.cache import atomic_folder  # imports NumPy
 
+    folder = Path(arguments.to or paths.PROCESSED / "robust" / "trained")
+    _check_target(folder)
     profile = get_profile(arguments.profile)
     experiment = load_experiment("table1_microx", profile, seed=arguments.seed)
     store = stages.crops_of(arguments.data, profile, style="aligned")
     units = store_units(store, records.truth_folder(arguments.data))
-    start = SHIPPED if arguments.start == "shipped" else arguments.start
+    start = None
+    if arguments.start:
+        start = SHIPPED if arguments.start == "shipped" else Path(arguments.start)
+        made = read_card(start)["made"]
+        if made["data"] == records.data_name(arguments.data) and made["seed"] != arguments.seed:
+            problem = f"was trained on these data with seed {made['seed']}, on people whom another seed would test"
+            raise DataError(start, problem, f"Give --seed {made['seed']}.")
     fitted = fit(experiment, store, read_recipe(profile.name), units=units, start=start)
-    folder = Path(arguments.to or paths.PROCESSED / "robust" / "trained")
     with atomic_folder(folder) as made:
         for name in _WEIGHTS:
             shutil.copy(fitted.folder / name, made / name)
@@ -83,7 +91,9 @@ def make_card(fitted: Any, experiment: Any, store: Any, arguments: argparse.Name
     for name, rows in zip(("without a mask", "with a mask"), pair_takes(takes), strict=True):
         tested[f"sample, own recordings, {name}"] = rows
     made = {
-        "command": f"microx train robust --data {data} --profile {arguments.profile} --seed {arguments.seed}",
+        "command": f"microx train robust --data {data} --profile {arguments.profile} --seed {arguments.seed}"
+        + (f" --from {arguments.start}" if arguments.start else ""),
+        "seed": arguments.seed,
         "commit": _commit(),
         "date": datetime.now(UTC).date().isoformat(),
         "data": data,
@@ -94,7 +104,16 @@ def make_card(fitted: Any, experiment: Any, store: Any, arguments: argparse.Name
         "machine": records.machine(),
     }
     scores = [_score(name, rows) for name, rows in tested.items()]
-    return {"limits": _LIMITS, "parameters": fitted.facts["parameters"], "made": made, "scores": scores}
+    rendered = records.is_rendered(arguments.data)
+    limits = _RENDERED + _LIMITS if rendered else _LIMITS
+    return {"limits": limits, "parameters": fitted.facts["parameters"], "made": made, "scores": scores}
+
+
+def _check_target(folder: Path) -> None:
+    """Raise DataError for a folder that holds anything but weights and a card: it will be replaced."""
+    names = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
+    if strange := sorted(names - {*_WEIGHTS, "card.json", ".sums.json"}):
+        raise DataError(folder, f"holds other files, such as {strange[0]}", "Name a new folder: it would be replaced.")
 
 
 def _score(name: str, rows: "pd.DataFrame") -> dict[str, Any]:

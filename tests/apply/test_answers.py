@@ -76,7 +76,19 @@ def test_the_timeline_shows_and_says_what_the_table_does(answer: VideoAnswer, tm
 def test_the_drawn_video_has_every_frame_and_boxes_on_both(answer: VideoAnswer, film: Path, tmp_path: Path) -> None:
     write_drawn_video(answer, tmp_path / "drawn.mp4")
     plain, drawn = read_frames(film)[0], read_frames(tmp_path / "drawn.mp4")[0]
-    assert len(drawn) == 60 and drawn.shape[1] == 256 and drawn.shape[2] > 512
-    changed = np.abs(drawn[:, :, :512].astype(int) - plain).max(axis=-1) > 60
+    assert len(drawn) == 60 and drawn.shape[2] > 512
+    assert 256 < drawn.shape[1] < 400, "beside two faces there is more to write than the film is high"
+    changed = np.abs(drawn[:, :256, :512].astype(int) - plain).max(axis=-1) > 60
     assert changed[5, :, :256].sum() > 500 and changed[5, :, 256:].sum() < 50, "only one person is there yet"
     assert changed[40, :, 256:].sum() > 500
+
+
+def test_nothing_is_answered_where_no_face_is(smile: np.ndarray, tmp_path: Path, network: Network) -> None:
+    write_video(tmp_path / "gap.mp4", np.concatenate([smile[:20], np.full_like(smile[:25], 120), smile[:20]]))
+    answer = answer_video(tmp_path / "gap.mp4", network=network)
+    segments = answer.table[answer.table["unit"] == "segment"]
+    assert (segments["emotion"] == "").tolist() == [False, False, True, True, False, False]
+    assert segments[list(PROBABILITIES)].isna().all(axis=1).tolist() == (segments["emotion"] == "").tolist()
+    assert save_timeline(answer, tmp_path / "gap").is_file()
+    write_drawn_video(answer, tmp_path / "drawn.mp4")
+    assert '"emotion": ""' in save_answer(answer, tmp_path / "gap", {})[1].read_text(encoding="utf-8")

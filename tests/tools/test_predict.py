@@ -8,7 +8,7 @@ import pytest
 
 from microx_utils.robust.network import Design, build
 from microx_utils.tools.cli import main
-from microx_utils.tools.predict import name_results
+from microx_utils.tools.predict import find_videos, name_results
 
 
 @pytest.fixture
@@ -51,3 +51,21 @@ def test_results_of_equal_names_are_apart() -> None:
 def test_weights_that_are_not_there_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["predict", "film.mp4", "--weights", str(tmp_path)]) == 2
     assert "no such file. Name a folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("part", ["#t=20,3", "#t=0.5", "#t=a", "#t=1,1"])
+def test_a_part_that_is_none_is_refused_and_the_others_are_done(part: str, tmp_path: Path) -> None:
+    videos, wrong = find_videos([f"film.mp4{part}", "other.mp4#t=1,2"], tmp_path)
+    assert videos == ["other.mp4#t=1,2"]
+    assert "can't be understood. Give its start and end in seconds" in wrong[0]
+
+
+def test_results_are_no_videos_and_not_written_over_by_another_s(clip_path: Path, tmp_path: Path) -> None:
+    out = tmp_path / "predictions"
+    out.mkdir()
+    shutil.copy(clip_path, out / "film_drawn.mp4")
+    shutil.copy(clip_path, tmp_path / "film.mp4")
+    assert find_videos([str(tmp_path)], out) == ([str(tmp_path / "film.mp4")], [])
+    (out / "film.json").write_text('{"video": "elsewhere/film.mp4"}')
+    assert [stem.name for stem in name_results([str(tmp_path / "film.mp4")], out)] == ["film-2"]
+    assert [stem.name for stem in name_results(["elsewhere/film.mp4"], out)] == ["film"]

@@ -39,3 +39,15 @@ def test_weights_are_kept_with_what_they_are_worth(
 def test_what_does_not_go_together_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", *words]) == 2
     assert "robust" in capsys.readouterr().err
+
+
+def test_no_other_files_are_replaced_and_no_test_people_are_trained_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "thesis.docx").write_text("years of work")
+    assert main(["train", "robust", "--profile", "smoke", "--to", str(tmp_path)]) != 0
+    assert "holds other files, such as thesis.docx" in capsys.readouterr().err
+    assert (tmp_path / "thesis.docx").is_file()
+    again = ["train", "robust", "--profile", "smoke", "--from", "shipped", "--seed", "1", "--to", str(tmp_path / "new")]
+    assert main(again) != 0
+    assert "with seed 0, on people whom another seed would test" in capsys.readouterr().err
