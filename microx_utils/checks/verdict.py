@@ -1,4 +1,4 @@
-"""A check's answer: right, wrong or not answered yet, and why.
+"""A check's answer: right, wrong or not answered yet, and why. A check reads::
 
     @check
     def recall_of_fear(given, *, cells):

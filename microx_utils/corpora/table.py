@@ -52,7 +52,7 @@ class Corpus:
 
 
 def clip_rows(rows: list[dict[str, str]]) -> pd.DataFrame:
-    """Return the table of `clip_row`s."""
+    """Return the table of some rows of `clip_row`."""
     return pd.DataFrame(rows, columns=ROW_COLUMNS)  # named, for a corpus without files
 
 

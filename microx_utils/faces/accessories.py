@@ -12,7 +12,7 @@ from .identity import Identity
 from .raster import vertex_normals
 
 CUT_X = 1.85
-"""The bust is cut off at |x| = 2.2 dm; its edge beyond this |x| is continued by a sleeve."""
+"""The bust is cut off at `abs(x)` = 2.2 dm; its edge beyond this `abs(x)` is continued by a sleeve."""
 
 
 class Mesh(NamedTuple):

@@ -2,7 +2,7 @@
 
 `run_system("lpq_svm", experiment, store)` trains a system on the training people, makes every choice on the validation
 people, and predicts both at two levels: `segment` (the system sees the ten frames that MicroX sees) and `clip` (it sees
-the whole clip). The results are tables for `evaluation`, cached by content.
+the whole clip). The results are tables for `evaluation`, cached by content. The systems::
 
     majority      the class shares of the training people, whatever the input
     landmarks     68 points over time, normalised for place, size and roll; mean, spread, range and change; logistic
@@ -11,7 +11,7 @@ the whole clip). The results are tables for `evaluation`, cached by content.
     poem_svm      the same with POEM
     two_streams   Pan et al. (2019), see `two_streams`
 
-What Zhalehpour et al. leave open in what is public, and what is done here (OPTIONS):
+What Zhalehpour et al. leave open in what is public, and what is done here (OPTIONS)::
 
     aligned face          64 px, grey, turned and scaled by the eyes (`components`)
     peak frames           6 of a clip, 3 of a segment, by the distance of LPQ histograms; MAXDIST, DEND-CLUSTER, or the
