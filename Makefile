@@ -18,11 +18,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 BOOK := $(VENV)/.book
 
-.PHONY: help figures report test test-browser stress bench doctor data lock clean FORCE
+.PHONY: help figures report book test test-browser stress bench doctor data lock clean FORCE
 
 help:
 	@echo "make figures [PROFILE=smoke|class|paper] [ONLY=03,06] [DATA=folder|NAME=folder,...] [JOBS=1]   run the notebooks, write figures/"
 	@echo "make report [PROFILE=...] [DATA=...]   write a run's results as a paper, HTML and PDF, in build/report/"
+	@echo "make book      build the site of notebooks, results and functions in build/book/html/"
 	@echo "make test      lint, types, tests, and every notebook in the smoke profile"
 	@echo "make test-browser [SCREENSHOTS=1]   operate the widgets in JupyterLab and Chromium; SCREENSHOTS=1 renews figures/widgets/"
 	@echo "make stress [TIMES=5000] [SEED=0] [ONLY=kind]   harm files and kill runs at random: nothing may come out wrong unsaid"
@@ -37,6 +38,9 @@ figures: $(READY)
 
 report: $(READY) $(BOOK)
 	@$(BIN)/microx report --profile "$(PROFILE)" --data "$(DATA)"
+
+book: $(READY) $(BOOK)
+	@$(BIN)/microx book
 
 test: $(READY)
 	$(BIN)/ruff check .

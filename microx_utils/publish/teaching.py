@@ -153,7 +153,7 @@ def pages(course: Course, folder: Path) -> dict[str, str]:
     common: Mapping[str, Any] = {
         "course": course,
         "goals": {entry.id: goals(entry) for entry in course.notebooks},
-        "up": os.path.relpath(paths.ROOT, folder).replace(os.sep, "/") if folder.is_relative_to(paths.ROOT) else "..",
+        "up": "..",
         **plans,
     }
     made = {
