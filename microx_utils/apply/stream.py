@@ -194,6 +194,11 @@ class Stream:
         )
         return self._last
 
+    @property
+    def time(self) -> float:
+        """When the last frame was taken, s; 0 before the first."""
+        return self._last.time if self._last else 0.0
+
     def set_neutral(self) -> bool:
         """Take the last three frames that show the face for its own neutral; False if there are none.
 

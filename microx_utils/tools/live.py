@@ -42,7 +42,7 @@ def live_command(arguments: argparse.Namespace) -> int:
         if window is not None:
             open_things.enter_context(window)
         elif not arguments.record:
-            remedy = "Write a video instead: --record FILE."
+            remedy = "Write a video instead: --record FILE; or open notebook 17_live in a browser."
             raise DataError("microx live", f"there is no screen for a window: {problem}", remedy)
         weights = arguments.weights or SHIPPED
         print(f"What this is worth: {read_card(weights)['limits']}", flush=True)

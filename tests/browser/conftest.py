@@ -48,8 +48,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def chromium() -> "Iterator[Browser]":
-    """Headless Chromium, or one of its relatives, as installed on this machine."""
+def launch() -> "Iterator[Callable[..., Browser]]":
+    """Starts headless Chromium, or one of its relatives, as installed on this machine, with more flags."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -58,9 +58,15 @@ def chromium() -> "Iterator[Browser]":
     if program is None:
         pytest.skip(f"no Chromium (apt-get install chromium) among {', '.join(BROWSERS)} on the PATH")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
-        yield browser
-        browser.close()
+        yield lambda *flags: playwright.chromium.launch(executable_path=program, args=[*FLAGS, *flags])
+
+
+@pytest.fixture(scope="session")
+def chromium(launch: "Callable[..., Browser]") -> "Iterator[Browser]":
+    """The browser that most tests share. It has no camera."""
+    browser = launch()
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope="session")
