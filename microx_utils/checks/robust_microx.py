@@ -51,11 +51,11 @@ def points_saved(
 ) -> Verdict:
     """Check a function of four tables (without and with a mask, of two systems) to the points that a mask costs less.
 
-    It is tried on the notebook's pairs (`robust`, `published`), and on two made of them in which the answer differs.
+    It is tried on the notebook's pairs (`robust`, `published`), and on tables made of them, in which no cost is zero.
     """
-    pairs = {"robust": robust, "published": published}
-    made = {name: (rows.assign(**_sure(rows)), rows) for name, (rows, _) in pairs.items()}  # first: always right
-    cases = {"the notebook's": (*robust, *published), "others": (*made["robust"], *published)}
+    first, other = (pair[0].assign(**_sure(pair[0])) for pair in (robust, published))  # always right
+    made = (first, robust[0], published[1], other)  # one loses by its mask, the other gains: no two mistakes agree
+    cases = {"the notebook's": (*robust, *published), "others": made}
     given = {name: call(function, *tables) for name, tables in cases.items()}
     scores = {name: [summary(table)["accuracy"] for table in tables] for name, tables in cases.items()}
     wanted = {name: 100 * ((c - d) - (a - b)) for name, (a, b, c, d) in scores.items()}
@@ -69,6 +69,7 @@ def points_saved(
         "That is what a mask costs the first system alone.": {k: 100 * (a - b) for k, (a, b, _, _) in scores.items()},
         "You added the two costs.": {k: 100 * ((c - d) + (a - b)) for k, (a, b, c, d) in scores.items()},
     }
+    pairs = {"robust": robust, "published": published}
     row = mask_costs(pairs, reference="published", samples=samples, seed=seed).loc["robust"]
     low, high = 100 * row[["saved_low", "saved_high"]]
     praise = (
