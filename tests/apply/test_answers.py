@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -70,6 +71,7 @@ def test_the_timeline_shows_and_says_what_the_table_does(answer: VideoAnswer, tm
     chances = [ax for ax in figure.axes if ax.get_ylabel() == "probability"]
     assert len(chances) == 2 and all(ax.get_xlim() == (0, 2) for ax in chances)
     assert sorted(chances[0].get_legend_handles_labels()[1]) == sorted(EMOTIONS)
+    plt.close(figure)
     assert save_timeline(answer, tmp_path / "film").stat().st_size > 10_000
 
 
