@@ -13,7 +13,7 @@ from unittest.mock import Mock, call
 import cv2
 import numpy as np
 import pytest
-import test_predict
+from small_weights import write_small_weights
 
 from microx_utils.apply import cameras
 from microx_utils.support.errors import DataError
@@ -22,9 +22,12 @@ from microx_utils.tools.cli import main
 from microx_utils.tools.window import CLOSED, Window
 from microx_utils.video import probe_video, read_frames
 
-weights = test_predict.weights  # the fixture
-
 PICTURE = np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    return write_small_weights(tmp_path / "weights")
 
 
 class Camera:

@@ -1,27 +1,18 @@
 """`microx predict` on files and folders, good and bad."""
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
+from small_weights import write_small_weights
 
-from microx_utils.robust.network import Design, build
 from microx_utils.tools.cli import main
 from microx_utils.tools.predict import find_videos, name_results
 
 
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
-    """A folder with the weights of a small network."""
-    design = Design(filters=(2, 2, 2), features=4)
-    network, folder = build(design), tmp_path / "weights"
-    folder.mkdir()
-    network.frame.save_weights(folder / "frame.weights.h5")
-    network.span.save_weights(folder / "span.weights.h5")
-    (folder / "design.json").write_text(json.dumps(design.settings()))
-    (folder / "card.json").write_text('{"limits": "few"}')
-    return folder
+    return write_small_weights(tmp_path / "weights")
 
 
 def test_good_videos_are_answered_and_bad_ones_listed(
