@@ -3,6 +3,7 @@
 Its pages keep the places that the files have in the repository, so that links between them stay as they are.
 """
 
+import re
 import shutil
 import subprocess
 import sys
@@ -45,6 +46,9 @@ def page_of(executed: Path, entry: Notebook, repository: str) -> nbformat.Notebo
     notebook.cells.insert(1, opening)
     for cell in notebook.cells:
         tags = cell.metadata.setdefault("tags", [])
+        if cell.cell_type == "markdown":  # a file of the repository that is no page: a link to it there, or its words
+            address = rf"[\1]({repository}/blob/HEAD/\2)" if repository else r"\1"
+            cell.source = re.sub(r"\[([^\]]+)\]\(\.\./(?!figures/)([^)]+)\)", address, cell.source)
         if cell.cell_type == "code" and FIGURE_CALL in cell.source:
             tags.append("hide-input")
         if "injected-parameters" in tags:

@@ -21,7 +21,9 @@ def executed(folder: Path) -> Path:
     """A notebook as a run leaves it, with a formula, a figure and what a widget leaves."""
     still = {"text/html": f'<img alt="a widget, standing still" src="data:image/png;base64,{PICTURE}">'}
     cells = [
-        nbformat.v4.new_markdown_cell("# 00 · Start here\n\nA formula, $c_2 = (f + 1)\\,i$.", id="cell-01"),
+        nbformat.v4.new_markdown_cell(
+            "# 00 · Start here\n\nA formula, $c_2 = (f + 1)\\,i$; [data](../data/README.md).", id="cell-01"
+        ),
         nbformat.v4.new_code_cell("profile = 'smoke'", id="given", metadata={"tags": ["injected-parameters"]}),
         nbformat.v4.new_code_cell('lesson.show(fig, "extra_x")', id="cell-02"),
         nbformat.v4.new_code_cell("widget()", id="cell-03", outputs=[nbformat.v4.new_output("display_data", still)]),
@@ -50,6 +52,8 @@ def test_a_page_opens_its_notebook_and_folds_the_code_of_its_figures(tmp_path: P
     opening = page.cells[1].source
     assert f"Open this notebook <{FIRST.id}.ipynb>" in opening
     assert opening.count("](https://") == (2 if repository else 0)
+    file = "[data](https://github.com/a/b/blob/HEAD/data/README.md)" if repository else "; data."
+    assert file in page.cells[0].source
     tags = {cell.id: cell.metadata.get("tags", []) for cell in page.cells}
     assert "hide-input" in tags["cell-02"] and "hide-input" not in tags["cell-03"]
     assert "remove-cell" in tags["given"]
