@@ -56,7 +56,7 @@ _POWER = float(norm.ppf(0.975) + norm.ppf(0.8))  # standard errors that a differ
 
 
 def split_by_facts(predictions: pd.DataFrame, facts: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return all rows, and the rows of the people of whom each fact is true, by "fact: value".
+    """Return all rows, and those of the people of whom each fact is true, by "fact: value", unless it is one person.
 
     Parameters
     ----------
@@ -69,7 +69,9 @@ def split_by_facts(predictions: pd.DataFrame, facts: pd.DataFrame) -> dict[str, 
     of_each = facts.reindex(predictions["subject"])
     for fact in facts.columns:
         for value in sorted(of_each[fact].dropna().unique()):
-            groups[f"{fact}: {value}"] = predictions[(of_each[fact] == value).to_numpy()].reset_index(drop=True)
+            rows = predictions[(of_each[fact] == value).to_numpy()].reset_index(drop=True)
+            if rows["subject"].nunique() > 1:
+                groups[f"{fact}: {value}"] = rows
     return groups
 
 

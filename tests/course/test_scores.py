@@ -76,12 +76,13 @@ def test_each_seed_has_its_own_accuracy(rng: np.random.Generator) -> None:
 
 def test_people_are_grouped_by_what_is_known_of_them(rng: np.random.Generator) -> None:
     table = predictions(0.9, rng, subjects=4)
-    facts = pd.DataFrame({"glasses": {"S0": "with", "S1": "without", "S2": "without", "T9": "with"}})
-    groups = split_by_facts(table, facts)
-    assert [*groups] == ["everybody", "glasses: with", "glasses: without"]
-    assert [sorted(set(rows["subject"])) for rows in groups.values()] == [
-        ["S0", "S1", "S2", "S3"],
-        ["S0"],
-        ["S1", "S2"],
-    ]
+    facts = pd.DataFrame({"glasses": {"S0": "with", "S1": "without", "S2": "without", "S3": "with", "T9": "with"}})
+    facts["beard"] = ["with", *["without"] * 4]  # of one person there is no interval
+    groups = {name: sorted(set(rows["subject"])) for name, rows in split_by_facts(table, facts).items()}
+    assert groups == {
+        "everybody": ["S0", "S1", "S2", "S3"],
+        "glasses: with": ["S0", "S3"],
+        "glasses: without": ["S1", "S2"],
+        "beard: without": ["S1", "S2", "S3"],
+    }
     assert [*split_by_facts(table, pd.DataFrame(index=["S0"]))] == ["everybody"]
