@@ -70,7 +70,7 @@ def split_by_facts(predictions: pd.DataFrame, facts: pd.DataFrame) -> dict[str, 
     for fact in facts.columns:
         for value in sorted(of_each[fact].dropna().unique()):
             rows = predictions[(of_each[fact] == value).to_numpy()].reset_index(drop=True)
-            if rows["subject"].nunique() > 1:
+            if len(set(rows["subject"])) > 1:
                 groups[f"{fact}: {value}"] = rows
     return groups
 
