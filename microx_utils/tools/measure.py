@@ -148,11 +148,12 @@ def processor() -> str:
     return models[0] if models else platform.processor() or platform.machine()
 
 
-def commit() -> str:
+def commit(digits: int = 7) -> str:
     """Return the code's commit, with a plus sign if files differ from it; "unknown" outside a git checkout."""
     git = ["git", "-C", str(paths.ROOT)]
     try:
-        head = subprocess.run([*git, "rev-parse", "--short=7", "HEAD"], capture_output=True, text=True, check=True)
+        name = [*git, "rev-parse", f"--short={digits}", "HEAD"]
+        head = subprocess.run(name, capture_output=True, text=True, check=True)
         changes = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

@@ -4,7 +4,6 @@ import argparse
 import json
 import math
 import shutil
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,6 +79,7 @@ def make_card(fitted: Any, experiment: Any, store: Any, arguments: argparse.Name
     from microx_utils.course import records, stages
     from microx_utils.experiments import get_profile
     from microx_utils.robust.predicting import clip_spans, predict_spans
+    from microx_utils.tools.measure import commit
     from microx_utils.tools.own_recordings import pair_takes
 
     segments = split_table(experiment, store)
@@ -94,7 +94,7 @@ def make_card(fitted: Any, experiment: Any, store: Any, arguments: argparse.Name
         "command": f"microx train robust --data {data} --profile {arguments.profile} --seed {arguments.seed}"
         + (f" --from {arguments.start}" if arguments.start else ""),
         "seed": arguments.seed,
-        "commit": _commit(),
+        "commit": commit(digits=40),
         "date": datetime.now(UTC).date().isoformat(),
         "data": data,
         "clips": int(train["clip_id"].nunique()),
@@ -124,11 +124,3 @@ def _score(name: str, rows: "pd.DataFrame") -> dict[str, Any]:
     numbers = {"accuracy": found["accuracy"], "low": low, "high": high, "uar": found["uar"], "chance": found["chance"]}
     rounded = {key: None if math.isnan(value) else round(value, 4) for key, value in numbers.items()}
     return {"test": name, "unit": "clips", "n": len(rows), "people": int(found["n_subjects"]), **rounded}
-
-
-def _commit() -> str:
-    """Return the commit of the code, with a plus sign if files differ from it; "" outside of a clone."""
-    git = ["git", "-C", str(paths.ROOT)]
-    found = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    changed = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=False)
-    return found.stdout.strip() + "+" * bool(changed.stdout.strip())
