@@ -67,6 +67,25 @@ def _cells(entry: Notebook) -> list[nbformat.NotebookNode]:
     return nbformat.read(paths.NOTEBOOKS / f"{entry.id}.ipynb", as_version=4).cells
 
 
+def places(course: Course, row: Mapping[str, Any]) -> str:
+    """Return where a plan or a misconception leads: its notebook, and its cells with the headings they stand under."""
+    if "notebook" not in row:
+        return "–"
+    entry = course.notebook(row["notebook"])
+    heading: str = ""
+    under: dict[str, list[str]] = {}
+    for cell in _cells(entry):
+        found = re.findall(r"^#{2,3} (.+)", cell.source, flags=re.M) if cell.cell_type == "markdown" else []
+        under.setdefault((found or [heading])[0], []).append(cell.id)
+        heading = (found or [heading])[-1]
+    said = [
+        f"{heading} ({' '.join(f'`{cell}`' for cell in cells if cell in row['cells'])})"
+        for heading, cells in under.items()
+        if set(cells) & set(row.get("cells", ()))
+    ]
+    return ", ".join([f"[{entry.number}](../notebooks/{entry.id}.ipynb)", *said])
+
+
 def goals(entry: Notebook) -> list[str]:
     """Return what a notebook says that one will learn, in Markdown."""
     opening = _cells(entry)[0].source
@@ -77,7 +96,8 @@ def goals(entry: Notebook) -> list[str]:
 def slides(entry: Notebook) -> list[Slide]:
     """Return the slides of a notebook: its goals, one for each section and each further figure, and its recap.
 
-    A slide holds the section's question and a figure; all that the notebook says in words is in the notes.
+    A slide holds the section's question and a figure; all that the notebook says in words is in the notes. An exercise
+    within a section has a slide of its own, before the figures that give its answer.
     """
     cells = _cells(entry)
     deck = [Slide("You will learn", "\n".join(f"- {goal}" for goal in goals(entry)))]
@@ -90,6 +110,9 @@ def slides(entry: Notebook) -> list[Slide]:
                     deck.append(Slide(deck[-1].heading))
                 deck[-1].figure = name
             continue
+        if "exercise" in tags and deck[-1].heading != "Exercises":
+            title, _, task = cell.source.removeprefix("### ").partition("\n")
+            deck += [Slide(title, task), Slide(deck[-1].heading)]
         if {"exercise", "hint", "solution"} & set(tags):
             continue
         for part in re.split(r"^(?=## )", cell.source, flags=re.M):
@@ -104,8 +127,11 @@ def slides(entry: Notebook) -> list[Slide]:
 
 
 def _tell(slide: Slide, text: str) -> None:
-    """Put the question of a piece of text on a slide that has none yet, and all of the text into its notes."""
-    question = re.search(r"\*\*Predict\.?\*\*.*?(?=\n\n|\Z)", text, re.S)
+    """Put the question of a piece of text on a slide that has none yet, and all of the text into its notes.
+
+    A question starts with **Predict** or **Diagnose**, and goes on through a list that follows.
+    """
+    question = re.search(r"\*\*(?:Predict|Diagnose)\.?\*\*.*?(?=\n\n(?!\d\. |- )|\Z)", text, re.S)
     if question and not slide.text:
         slide.text = question[0]
     if text.strip():
@@ -147,6 +173,7 @@ def pages(course: Course, folder: Path) -> dict[str, str]:
         autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",)),
     )
     environment.filters["html"] = as_html
+    environment.filters["places"] = lambda row: places(course, row)
     environment.filters["oneline"] = lambda text: " ".join(text.split())
     shown = Pictures(folder)
     plans = read_plans(course)

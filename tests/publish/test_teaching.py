@@ -73,3 +73,23 @@ def test_elsewhere_pages_hold_their_pictures(tmp_path: Path) -> None:
     assert "../figures" not in text
     (tmp_path / "slides" / "99_gone.html").write_text("", encoding="utf-8")
     assert teaching.save_teaching(COURSE, tmp_path) == [tmp_path / "slides" / "99_gone.html"]
+
+
+def test_a_place_names_the_heading_above_its_cells() -> None:
+    row = {"notebook": "03_segments_and_splits", "cells": ["cell-06", "cell-15"]}
+    said = teaching.places(COURSE, row)
+    assert said.startswith("[03](../notebooks/03_segments_and_splits.ipynb), ")
+    assert "A leak, measured (`cell-15`)" in said
+    assert teaching.places(COURSE, {"do": "Break."}) == "–"
+
+
+def test_every_deck_asks_something() -> None:
+    for entry in COURSE.notebooks:
+        asked = [slide for slide in teaching.slides(entry) if "**Predict" in slide.text or "**Diagnose" in slide.text]
+        assert asked, entry.id
+
+
+def test_a_task_within_a_section_stands_before_its_answer() -> None:
+    deck = teaching.slides(COURSE.notebook("14_something_is_wrong"))
+    (task,) = [k for k, slide in enumerate(deck) if slide.heading == "Exercise 1 · Mend"]
+    assert not deck[task].figure and deck[task + 1].figure == "extra_lab_a_mended"
