@@ -4,6 +4,7 @@ They are no input of the robust model. In training it may learn to read them bes
 for (FACS, paper section VI.C).
 """
 
+import hashlib
 import os
 from dataclasses import dataclass
 
@@ -37,8 +38,9 @@ class Units:
 
     @property
     def key(self) -> str:
-        """Return a hash of names and values."""
-        return content_key(names=self.names, values=self.values.sum(axis=0).tolist(), rows=len(self.values))
+        """Return a hash of names and values; NaN counts as any other value."""
+        values = hashlib.sha256(np.ascontiguousarray(self.values).data).hexdigest()
+        return content_key(names=self.names, values=values, shape=self.values.shape)
 
 
 def store_units(store: CropStore, truth: str | os.PathLike[str] | None = None) -> Units | None:

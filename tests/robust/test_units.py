@@ -11,7 +11,7 @@ from microx_utils.faces.sample import load_truth
 from microx_utils.landmarks import clip_landmarks, landmark_array
 from microx_utils.robust import units
 from microx_utils.robust.inputs import clip_faces, store_faces
-from microx_utils.robust.units import store_units
+from microx_utils.robust.units import Units, store_units
 from microx_utils.support import paths
 
 
@@ -60,3 +60,15 @@ def test_the_faces_of_a_store_are_those_of_its_clips(
     again = store_faces(store)
     np.testing.assert_array_equal(again.points, faces.points)
     np.testing.assert_array_equal(again.rest, faces.rest)
+
+
+def test_each_value_counts_in_the_key_even_beside_unknown_ones() -> None:
+    values = np.array([[0.1, np.nan], [0.2, 0.4]], np.float32)
+    kept = Units(("AU04", "AU12"), values).key
+    assert Units(("AU04", "AU12"), np.asfortranarray(values)).key == kept
+    others = [values[::-1], values.reshape(1, 4)]  # the same values elsewhere
+    for row, column in ((0, 0), (1, 1)):
+        others.append(values.copy())
+        others[-1][row, column] += 0.1
+    assert len({kept, *(Units(("AU04", "AU12"), each).key for each in others)}) == 5
+    assert Units(("AU04", "AU06"), values).key != kept
