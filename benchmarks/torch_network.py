@@ -52,12 +52,14 @@ class Compact(nn.Module):
         self.hidden = nn.ModuleList(linear(layers[1]) for layers in each)
         self.out = nn.ModuleList(linear(layers[2]) for layers in each)
         self.fusion = linear(model.get_layer("fusion_dense"))
+        self.pool = next((layer.pool_size[0] for layer in model.layers if layer.name.endswith("_pool")), 1)
 
     def forward(self, x: dict[str, torch.Tensor]) -> torch.Tensor:
         answers = []
         for name, recurrent, hidden, out in zip(self.names, self.recurrent, self.hidden, self.out, strict=True):
             scaled = (x[name].float() / 127.5 - 1).permute(0, 1, 4, 2, 3)
-            state = functional.dropout(recurrent(scaled), 0.2, self.training)
+            state = functional.avg_pool2d(recurrent(scaled), self.pool)
+            state = functional.dropout(state, 0.2, self.training)
             state = hidden(state.permute(0, 2, 3, 1).flatten(1)).relu()  # Keras flattens channels last
             answers.append(out(functional.dropout(state, 0.3, self.training)).softmax(-1))
         return self.fusion(torch.cat(answers, -1))

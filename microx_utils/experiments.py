@@ -31,11 +31,11 @@ CHOICES: dict[str, tuple[str, ...]] = {
 LIMITS = ("subjects", "own_subjects", "max_frames", "max_segments", "epoch_steps", "devices")
 """Fields in which None means no limit; profiles.toml writes it as 0."""
 
-LATER = {"gates": "sigmoid", "epoch_steps": None, "devices": 1}
+LATER = {"gates": "sigmoid", "epoch_steps": None, "devices": 1, "pool": 1}
 """Fields added later, and what older runs had for them: left out of keys, which stay valid."""
 
 _COUNTS: tuple[str, ...] = ("crop_size", "filters", "stride", "dense", "batch_size", "epochs", "runs", "patience")
-_COUNTS += ("bootstrap", "seeds", "frames", "step")
+_COUNTS += ("bootstrap", "seeds", "frames", "step", "pool")
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     **{key: (of.__contains__, f"choose from {of}") for key, of in CHOICES.items()},
     **{key: (lambda n: type(n) is int and n >= 1, "give a whole number of at least 1") for key in _COUNTS},
@@ -44,10 +44,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "min_available": (lambda x: type(x) in (int, float) and 0 <= x <= 1, "give a number from 0 to 1"),
     "augment": (lambda x: type(x) is bool, "give true or false"),
     "components": (lambda x: type(x) is tuple and {*map(type, x)} <= {str}, "give a list of names"),
-    "name": (
-        lambda x: Path(x).name == x and 0 < len(x) <= 100,
-        "give one that a folder can have, up to 100 letters",
-    ),
+    "name": (lambda x: Path(x).name == x and 0 < len(x) <= 100, "give one that a folder can have, up to 100 letters"),
 }
 
 
@@ -72,6 +69,7 @@ class Profile:
     model: str
     filters: int
     stride: int
+    pool: int
     dense: int
     optimizer: str
     learning_rate: float
@@ -188,6 +186,7 @@ class Experiment:
     seed: int = 0
     gates: str = "sigmoid"
     epoch_steps: int | None = None
+    pool: int = 1
 
     def __post_init__(self) -> None:
         where = f"experiment {self.name!r}"

@@ -190,7 +190,7 @@ def build_published(
     """
     gate = _gate_function(gates)
     conv_lstm = partial(layers.ConvLSTM2D, filters, 3, recurrent_activation=gate, data_format="channels_last")
-    return _network("microx_published", conv_lstm, components, (frames, size, size, channels), dense, pixels)
+    return _network("microx_published", conv_lstm, components, (frames, size, size, channels), dense, pixels, 1)
 
 
 def build_compact(
@@ -201,6 +201,7 @@ def build_compact(
     channels: int = 3,
     filters: int = 16,
     stride: int = 2,
+    pool: int = 1,
     dense: int = 64,
     pixels: str = "scaled",
     gates: str = "sigmoid",
@@ -212,17 +213,17 @@ def build_compact(
 
     Parameters
     ----------
-    stride
-        Stride of the ConvLSTM's input convolution, in pixels.
+    stride, pool
+        Stride of the ConvLSTM's input convolution, px, and side of the squares of its state that are then averaged.
 
     The other parameters, the return value and the errors are those of `build_published`.
     """
     conv_lstm = partial(FastConvLSTM2D, filters, 3, stride, gates)
-    return _network("microx_compact", conv_lstm, components, (frames, size, size, channels), dense, pixels)
+    return _network("microx_compact", conv_lstm, components, (frames, size, size, channels), dense, pixels, pool)
 
 
 def _network(
-    name: str, conv_lstm: Callable[..., Any], components: Sequence[str], shape: tuple[int, ...], dense: int, pixels: str
+    name: str, layer: Callable, components: Sequence[str], shape: tuple[int, ...], dense: int, pixels: str, pool: int
 ) -> keras.Model:
     """Give each component its block (section IV.C), and fuse the blocks' softmaxes by one dense softmax (IV.D).
 
@@ -241,7 +242,9 @@ def _network(
     for component, x in inputs.items():  # (B, 10, 60, 60, 3) | (B, 10, 32, 32, 3)
         if pixels == "scaled":
             x = layers.Rescaling(1 / 127.5, offset=-1.0, name=f"{component}_rescaling")(x)  # 0..255 -> -1..1
-        x = conv_lstm(name=f"{component}_conv_lstm2d")(x)  # (B, 58, 58, 64) | (B, 15, 15, 16)
+        x = layer(name=f"{component}_conv_lstm2d")(x)  # (B, 58, 58, 64) | (B, 15, 15, 16)
+        if pool > 1:
+            x = layers.AveragePooling2D(pool, padding="same", name=f"{component}_pool")(x)
         x = layers.Dropout(0.2, name=f"{component}_dropout")(x)
         x = layers.Flatten(name=f"{component}_flatten")(x)  # (B, 215296) | (B, 3600)
         x = layers.Dense(dense, activation="relu", name=f"{component}_dense")(x)  # (B, 256) | (B, 64)

@@ -331,7 +331,7 @@ def build(experiment: Experiment) -> "keras.Model":
     }
     if experiment.model == "published":
         return models.build_published(experiment.components, **sizes)
-    return models.build_compact(experiment.components, stride=experiment.stride, **sizes)
+    return models.build_compact(experiment.components, stride=experiment.stride, pool=experiment.pool, **sizes)
 
 
 def _probabilities(

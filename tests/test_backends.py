@@ -18,9 +18,10 @@ from microx_utils.models import GATES, build_compact, build_published
 
 assert backend.backend() == sys.argv[1]
 rng, found = np.random.default_rng(0), {}
-for build in (build_published, build_compact):
+for build, more in ((build_published, {}), (build_compact, {"pool": 2})):
     for gates in GATES:
-        model = build(("nose", "left_eye+mouth"), size=12, frames=4, filters=4, dense=8, pixels="scaled", gates=gates)
+        options = {"frames": 4, "filters": 4, "dense": 8, "pixels": "scaled", "gates": gates, **more}
+        model = build(("nose", "left_eye+mouth"), size=12, **options)
         model.set_weights([rng.normal(0, 0.3, weight.shape) for weight in model.get_weights()])
         shapes = {name: (3, *given.shape[1:]) for name, given in model.input.items()}
         inputs = {name: rng.integers(0, 256, shape).astype(np.float32) for name, shape in shapes.items()}

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import keras
 import numpy as np
@@ -203,6 +204,25 @@ def test_a_joined_block_takes_the_channels_of_all_its_parts() -> None:
     assert shapes == {"nose": (3, 12, 12, 3), "left_eye_and_right_eye": (3, 12, 12, 6)}
     with pytest.raises(ValueError, match="each once"):
         build_compact(("left_eye", "left_eye+right_eye"))
+
+
+@pytest.mark.parametrize(("size", "expected"), [(13, 2), (15, 3)])
+def test_pool_averages_squares_of_the_state(size: int, expected: int) -> None:
+    options: dict[str, Any] = {"size": size, "frames": 3, "filters": 2, "dense": 4}
+    plain, pooled = build_compact(("nose",), **options), build_compact(("nose",), pool=3, **options)
+    pooled.layers[2].set_weights(plain.layers[2].get_weights())
+    x = {"nose": RNG.integers(0, 256, (2, 3, size, size, 3)).astype(np.float32)}
+    state, found = (
+        ops.convert_to_numpy(keras.Model(model.input, model.get_layer(name).output)(x))
+        for model, name in ((plain, "nose_conv_lstm2d"), (pooled, "nose_pool"))
+    )
+    assert found.shape == (2, expected, expected, 2)
+    if size == 13:  # 6 x 6 positions: four whole squares
+        np.testing.assert_allclose(found, state.reshape(2, 2, 3, 2, 3, 2).mean((2, 4)), atol=1e-6)
+    else:  # 7 x 7: what hangs over the edge is left out of the average, not counted as zero
+        np.testing.assert_allclose(found[:, 1, 1], state[:, 2:5, 2:5].mean((1, 2)), atol=1e-6)
+        np.testing.assert_allclose(found[:, 0, 0], state[:, :2, :2].mean((1, 2)), atol=1e-6)
+    assert pooled.count_params() < plain.count_params()
 
 
 def test_pixels_are_scaled_inside_the_network() -> None:
