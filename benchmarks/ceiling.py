@@ -28,7 +28,7 @@ from microx_utils.labels import EMOTIONS, emotion_of
 from microx_utils.support.paths import SAMPLE
 from microx_utils.video import read_frames
 
-CORNER = 28
+CORNER = 42
 """Side of the corner squares, px."""
 
 

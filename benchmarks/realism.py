@@ -23,7 +23,6 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +42,8 @@ from microx_utils.faces.sample_plan import plan_sample
 from microx_utils.labels import EMOTIONS, emotion_of
 from microx_utils.support.cache import atomic_file
 from microx_utils.support.errors import DataError
-from microx_utils.support.paths import ROOT, SAMPLE
+from microx_utils.support.paths import SAMPLE
+from microx_utils.tools.measure import commit
 from microx_utils.trackers.mesh import MeshTracker
 from microx_utils.video import iter_frames
 
@@ -191,11 +191,8 @@ def real_faces(folder: Path, eyes: Eyes) -> tuple[dict[str, Any], pd.DataFrame]:
 
 def made() -> dict[str, str]:
     """Return what made these numbers: commit, machine and versions."""
-    git = ["git", "-C", str(ROOT)]
-    commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-    changed = subprocess.run([*git, "status", "--porcelain", "--", "microx_utils"], capture_output=True, text=True)
     return {
-        "commit": commit + (" and changes to microx_utils" if changed.stdout.strip() else ""),
+        "commit": commit(40),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
         "software": f"Python {platform.python_version()}, NumPy {np.__version__}, OpenCV {cv2.__version__}",
     }

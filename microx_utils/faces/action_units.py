@@ -53,7 +53,7 @@ PROTOTYPES: dict[str, dict[int | str, tuple[float, float, float]]] = {
     "neutral": {},
     "anger": {
         4: (0.95, 0.45, 1), 5: (0.45, 0.2, 0.7), 7: (0.75, 0.3, 1), 23: (0.6, 0.3, 0.9), 24: (0.5, 0.3, 0.9),
-        17: (0.35, 0.2, 0.6), 9: (0.15, 0.1, 0.35), 10: (0.2, 0.15, 0.5), 25: (0.2, 0.2, 0.6), 26: (0.12, 0.1, 0.35),
+        17: (0.45, 0.2, 0.6), 9: (0.3, 0.1, 0.45), 10: (0.4, 0.2, 0.6), 25: (0.25, 0.2, 0.6), 26: (0.12, 0.1, 0.35),
     },
     "disgust": {
         9: (0.85, 0.4, 1), 10: (0.75, 0.3, 0.9), 15: (0.4, 0.2, 0.6), 16: (0.25, 0.2, 0.6), 17: (0.45, 0.2, 0.7),
@@ -63,11 +63,11 @@ PROTOTYPES: dict[str, dict[int | str, tuple[float, float, float]]] = {
         "12": (1, 0.3, 0.6), "14": (1, 0.43, 1.08), "2": (0.3, 0.16, 0.48), 10: (0.15, 0.1, 0.3), 7: (0.25, 0.1, 0.4),
     },
     "fear": {
-        1: (0.9, 0.4, 1), 2: (0.7, 0.25, 0.8), 4: (0.75, 0.25, 0.8), 5: (0.85, 0.4, 1), 7: (0.35, 0.2, 0.5),
-        20: (0.75, 0.3, 1), 25: (0.7, 0.3, 0.9), 26: (0.55, 0.15, 0.6),
+        1: (0.9, 0.4, 1), 2: (0.7, 0.25, 0.8), 4: (0.85, 0.3, 0.9), 5: (0.85, 0.4, 1), 7: (0.35, 0.2, 0.5),
+        20: (0.85, 0.3, 1), 25: (0.7, 0.3, 0.9), 26: (0.55, 0.15, 0.6),
     },
     "happy": {
-        6: (0.85, 0.3, 1), 12: (1, 0.45, 1), 25: (0.55, 0.3, 0.9), 26: (0.25, 0.1, 0.35), 7: (0.2, 0.1, 0.4),
+        6: (0.85, 0.3, 1), 12: (1, 0.45, 1), 25: (0.75, 0.3, 0.9), 26: (0.25, 0.1, 0.35), 7: (0.2, 0.1, 0.4),
         14: (0.1, 0.1, 0.4), 1: (0.1, 0.1, 0.4), 2: (0.1, 0.1, 0.4),
     },
     "sad": {
@@ -164,37 +164,45 @@ def shape_weights(left: NDArray, right: NDArray, closed: NDArray, gaze_pitch: ND
     def both(unit: int) -> NDArray:
         return mean[:, INDEX[unit]]
 
-    weights["jawOpen"] = np.minimum(1.0, 0.30 * both(26) + 0.62 * both(27)) + 0.03 * both(25)
+    weights["jawOpen"] = np.minimum(1.0, 0.38 * both(26) + 0.66 * both(27)) + 0.03 * both(25)
     for k, (side, values) in enumerate((("Left", left), ("Right", right))):
 
         def on(unit: int, values: NDArray = values) -> NDArray:
             return values[:, INDEX[unit]]
 
         awake = 1 - closed[:, k]
-        weights["browInnerUp" + side] = 1.7 * on(1)
+        weights["browInnerUp" + side] = 1.8 * on(1)
         weights["browOuterUp" + side] = 1.5 * on(2)
+        weights["raiseInner" + side] = 0.6 * on(1) + 0.3 * on(2)
+        weights["raiseOuter" + side] = 0.7 * on(2)
         weights["browDown" + side] = 1.6 * on(4) + 0.25 * on(9)
-        weights["eyeWide" + side] = 1.5 * on(5) * awake
+        weights["eyeWide" + side] = 1.9 * on(5) * awake
         weights["cheekSquint" + side] = 1.2 * on(6) + 0.3 * on(9)
-        squint = np.minimum(1.4, 1.2 * on(7) + 0.45 * on(6) + 0.25 * on(9))
+        squint = np.minimum(1.6, 1.2 * on(7) + 0.5 * on(6) + 0.1 * on(9))
         weights["eyeSquint" + side] = squint * (1 - 0.8 * closed[:, k])
         weights["eyeBlink" + side] = closed[:, k] + 0.10 * np.maximum(0, -gaze_pitch / 0.3) * awake
         weights["eyeLookDown" + side] = np.clip(-gaze_pitch / 0.5, 0, 1) * awake
         weights["eyeLookUp" + side] = np.clip(gaze_pitch / 0.5, 0, 1) * awake
-        weights["noseSneer" + side] = 1.9 * on(9) + 0.3 * on(10)
+        weights["noseSneer" + side] = 2.0 * on(9) + 0.3 * on(10)
         weights[f"mh-nose-{side.lower()}-dilatation"] = 0.6 * on(9) + 0.2 * on(4)
-        weights["mouthUpperUp" + side] = 1.4 * on(10) + 0.4 * on(9) + 0.25 * on(25) + 0.25 * on(12) * on(25)
-        weights["mouthSmile" + side] = 1.6 * on(12)
-        weights["mouthDimple" + side] = 1.2 * on(14)
-        weights["mouthFrown" + side] = 1.8 * on(15)
-        weights["mouthLowerDown" + side] = 1.4 * on(16) + 0.5 * on(25)
-        weights["mouthStretch" + side] = 1.6 * on(20)
-        weights["mouthPress" + side] = 0.9 * on(24) + 0.45 * on(23)
-    weights["mouthShrugLower"], weights["mouthShrugUpper"] = 1.3 * both(17), 0.4 * both(17)
-    weights["mouthPucker"], weights["mouthFunnel"] = 0.8 * both(18), 0.7 * both(22)
-    weights["mouthRollLower"] = 0.6 * both(23) + 0.4 * both(24)
-    weights["mouthRollUpper"] = 0.5 * both(23) + 0.3 * both(24)
-    weights["mh-neck-platysma"] = 0.6 * both(20)
+        weights["mouthUpperUp" + side] = (
+            1.7 * on(10) + 0.5 * on(9) + 0.5 * on(25) + 0.35 * on(12) + 0.1 * np.maximum(on(26), on(27))
+        )
+        weights["mouthSmile" + side] = 1.2 * on(12)
+        weights["mouthDimple" + side] = 1.4 * on(14)
+        weights["mouthFrown" + side] = 2.0 * on(15) + 0.5 * on(17) + 0.3 * on(14)
+        weights["mouthLowerDown" + side] = 1.4 * on(16) + 0.8 * on(25) + 0.35 * on(12)
+        weights["mouthStretch" + side] = 1.8 * on(20)
+        weights["mouthPress" + side] = 0.9 * on(24) + 0.2 * on(23) + 0.3 * on(14)
+    weights["mouthShrugLower"] = 1.2 * both(17)
+    weights["mouthPucker"] = 0.8 * both(18) + 0.9 * both(23)
+    weights["mouthFunnel"] = 0.7 * both(22)
+    weights["mouthRollLower"] = 0.9 * both(23) + 0.4 * both(24) + 0.2 * both(14) + 0.8 * both(17)
+    weights["mouthRollUpper"] = 0.9 * both(23) + 0.3 * both(24)
+    parted = both(12) + both(25) + both(26) + both(27) + both(10) + both(16) + 0.5 * both(9)
+    weights["mouthClose"] = 0.06 * np.clip(1 - 3 * parted, 0, 1)
+    weights["mh-mouth-compression"] = 0.2 * both(23)
+    weights["mh-neck-platysma"] = both(20)
     table = np.zeros((len(left), len(names)))
     for name, values in weights.items():
         table[:, names.index(name)] = values
@@ -212,13 +220,13 @@ def wrinkle_depths(side: NDArray) -> NDArray:
         return side[:, INDEX[unit]]
 
     depths = {
-        "forehead": np.maximum(on(1), on(2)),
-        "glabella": on(4) + 0.3 * on(9),
-        "bunny": on(9),
+        "forehead": 0.7 * np.maximum(on(1), on(2)),
+        "glabella": 2.5 * on(4) + 0.3 * on(9),
+        "bunny": 1.8 * on(9),
         "crow": on(6),
-        "nasolabial": np.minimum(1.2, 0.8 * on(12) + 0.7 * on(9) + 0.7 * on(10) + 0.25 * on(6)),
+        "nasolabial": np.minimum(1.7, 0.8 * on(12) + 0.8 * on(9) + 1.1 * on(10) + 0.25 * on(6)),
         "undereye": 0.6 * on(6) + 0.4 * on(7),
-        "chin": on(17),
-        "dimple": on(14),
+        "chin": 0.4 * on(17),
+        "dimple": 2 * on(14) + 0.7 * on(20),
     }
     return np.stack([depths[name] for name in WRINKLES], axis=1)

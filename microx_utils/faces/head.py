@@ -115,7 +115,26 @@ class HeadModel:
         left_share = smooth(-0.12, 0.12, self.vertices[:, 0]).astype(np.float32)[:, None]
         halves = [shapes[inner] * left_share, shapes[inner] * (1 - left_share)]
         names += ["browInnerUpLeft", "browInnerUpRight"]
-        return names, np.concatenate([shapes, np.stack(halves)]).reshape(len(names), -1)
+        raises = self._brow_raises()
+        names += ["raiseInnerLeft", "raiseInnerRight", "raiseOuterLeft", "raiseOuterRight"]
+        return names, np.concatenate([shapes, np.stack(halves), raises]).reshape(len(names), -1)
+
+    def _brow_raises(self) -> NDArray:
+        """Return shapes (4, V, 3) that slide the forehead's skin up by 0.1 dm: inner and outer half, left and right.
+
+        The brow keeps its form, because everything between the fold of the lid and the middle of the forehead
+        moves alike; the skin above and below gives way.
+        """
+        x, y = self.vertices[:, 0], self.vertices[:, 1]
+        normals = vertex_normals(self.vertices, self.triangles)
+        along = np.array([0, 1, 0]) - normals[:, 1:2] * normals
+        amount = smooth(7.33, 7.44, y) * smooth(8.05, 7.60, y) * smooth(0.5, 0.8, self.vertices[:, 2]) * self.skin
+        inner = smooth(0.46, 0.16, np.abs(x))
+        outer = 1 - inner
+        outer *= smooth(0.75, 0.60, np.abs(x))
+        left = smooth(-0.05, 0.05, x)
+        fields = [amount * part * side for part in (inner, outer) for side in (left, 1 - left)]
+        return np.stack([0.1 * f[:, None] * along for f in fields]).astype(np.float32)
 
     def target(self, name: str) -> NDArray:
         """Return the offsets (V, 3) of an identity target; zeros for one the asset leaves out as too small."""

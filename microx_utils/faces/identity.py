@@ -9,7 +9,7 @@ from .head import EYE_LEVEL, TEMPLATE_EYE_DISTANCE, HeadModel
 
 # fmt: off
 SPREAD = {
-    "head": 0.13, "eyes": 0.16, "nose": 0.20, "mouth": 0.16, "forehead": 0.15, "eyebrows": 0.18, "cheek": 0.17,
+    "head": 0.15, "eyes": 0.20, "nose": 0.20, "mouth": 0.20, "forehead": 0.15, "eyebrows": 0.18, "cheek": 0.17,
     "chin": 0.16, "ears": 0.2, "neck": 0.1, "asym": 0.12,
 }
 # fmt: on
@@ -29,6 +29,14 @@ HAIR_COLOURS = (
     *((0.012, 0.009, 0.007), (0.045, 0.025, 0.013), (0.11, 0.055, 0.022)),  # black, dark and light brown
     *((0.32, 0.20, 0.09), (0.20, 0.05, 0.015)),  # blond, red
 )
+MEANS = {
+    "eyes/eye-scale": 0.3,
+    "mouth/mouth-scale-horiz": 0.05,
+    "mouth/mouth-trans": 0.4,
+    "nose/nose-scale-vert": -0.5,
+    "nose/nose-trans": 0.4,
+}
+"""Mean of the sliders whose template lies off the average of real faces: see benchmarks/realism.py."""
 IRIS_COLOURS = ((0.035, 0.017, 0.008), (0.07, 0.035, 0.012), (0.10, 0.09, 0.03), (0.10, 0.16, 0.20), (0.07, 0.12, 0.08))
 FRAME_COLOURS = ((0.01, 0.01, 0.01), (0.05, 0.02, 0.01), (0.3, 0.28, 0.25), (0.02, 0.02, 0.08))
 MASK_COLOURS = ((0.62, 0.78, 0.88), (0.80, 0.82, 0.84), (0.02, 0.02, 0.025), (0.50, 0.72, 0.68), (0.75, 0.60, 0.66))
@@ -148,12 +156,13 @@ def _detail_shape(model: HeadModel, rng) -> NDArray:
         if any(skipped in name for skipped in SKIPPED_SLIDERS):
             continue
         if name[:2] in ("l-", "r-"):  # left and right share a coefficient, and differ a little
-            value = both_sides.setdefault(name[2:], rng.normal(0, SPREAD[region])) + rng.normal(0, 0.04)
+            name = name[2:]
+            value = both_sides.setdefault(name, rng.normal(0, SPREAD[region])) + rng.normal(0, 0.04)
         else:
             value = rng.normal(0, SPREAD[region])
         if len(targets) == 1:
             value = abs(value) * 0.6
-        value = float(np.clip(value, -0.5, 0.5))
+        value = float(np.clip(value, -0.5, 0.5)) + MEANS.get(f"{region}/{name}", 0.0)
         for sign, target in targets:
             if value * sign > 0:
                 offsets += abs(value) * model.target(target)

@@ -13,7 +13,7 @@ BROW_STATIONS = (0.98, 0.78, 0.54, 0.28, 0.02)
 def brow_height(t: float, *, dy: float = 0.0, arch: float = 0.0125, slope: float = 0.0) -> float:
     """Return the template height y (dm) of an eyebrow's middle line at t = 0 (nose) to 1 (temple)."""
     rise = (0.045 + slope) * np.sin(min(t / 0.62, 1) * np.pi / 2)
-    return 7.475 + dy + rise + arch * np.sin(np.pi * t) - 0.17 * max(0, t - 0.62)
+    return 7.43 + dy + rise + arch * np.sin(np.pi * t) - 0.19 * max(0, t - 0.61)
 
 
 def person_landmarks(model: HeadModel, identity: Identity) -> tuple[NDArray, NDArray]:
@@ -23,7 +23,7 @@ def person_landmarks(model: HeadModel, identity: Identity) -> tuple[NDArray, NDA
     """
     index, weights = (array.copy() for array in template_landmarks())
     points = [
-        (side * (0.105 + 0.44 * t + (0.03 if t < 0.1 else 0)), brow_height(t, **identity.brow_curve))
+        (side * (0.085 + 0.455 * t + (0.02 if t < 0.1 else 0)), brow_height(t, **identity.brow_curve))
         for side, stations in ((-1, BROW_STATIONS), (1, BROW_STATIONS[::-1]))
         for t in stations
     ]

@@ -19,7 +19,7 @@ from .timecourse import Performance, onset_apex_offset, perform
 from .truth import GroundTruth
 
 FRAME_SIZE = (342, 192)
-"""Width and height of the sample's frames."""
+"""Width and height of frames unless others are asked for, pixels."""
 
 
 def render_clip(

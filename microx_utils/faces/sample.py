@@ -22,11 +22,15 @@ from microx_utils.video import probe_video, write_video
 from .head import head_model
 from .identity import sample_identity
 from .person import load_person
-from .render import FRAME_SIZE, Stage
+from .render import Stage
 from .sample_plan import ROW_WITHOUT_CLIP, PlannedClip, plan_sample
 from .truth import GroundTruth, pack_truth, unpack_truth
 
 TRUTH_FILE = "truth.npz"
+SAMPLE_SIZE = (512, 288)
+"""Width and height of the sample's frames, pixels: OpenFace's model of the inner face needs faces this large."""
+COMPRESSION = 23, 32
+"""Range of x264's constant rate factor, drawn for each take."""
 PARTS = ".parts"
 """Folder of the ground truth of each rendered clip, until all are rendered and the truth file is written."""
 
@@ -74,13 +78,14 @@ def render_planned(folder: Path, clip: PlannedClip) -> None:
         with atomic_file(_part(folder, clip.path), checked=True) as temporary:
             np.savez(temporary, **pack_truth({clip.path: stage.truth()}, {clip.path: clip.path}))  # type: ignore[arg-type]
     frames = np.stack([stage.draw(k, mask=clip.mask) for k in range(clip.frames)])
-    write_video(folder / clip.path, frames, fps=clip.fps)
+    crf = int(np.random.default_rng([7, clip.person, clip.seed]).integers(*COMPRESSION))
+    write_video(folder / clip.path, frames, fps=clip.fps, crf=crf)
 
 
 def open_stage(clip: PlannedClip) -> Stage:
     """Return a planned clip, ready to be drawn frame by frame in order."""
     who = clip.person, clip.performance, clip.seed
-    return Stage(*who, frames=clip.frames, fps=clip.fps, size=FRAME_SIZE, scene=clip.scene)
+    return Stage(*who, frames=clip.frames, fps=clip.fps, size=SAMPLE_SIZE, scene=clip.scene)
 
 
 def _part(folder: Path, key: str) -> Path:

@@ -15,6 +15,8 @@ CLOTH, MASK, FRAME = 6, 7, 8
 SKIN_WRAP = (0.42, 0.22, 0.15)
 """How far light wraps around skin, per channel: red scatters farthest below the surface."""
 RELIEF_STRENGTH = 0.55
+CAVITY, CAVITY_FLOOR = 0.22, 0.35
+"""How much a groove of the relief darkens, and the depth that is left alone (pores)."""
 PART_EYE, PART_TEETH, PART_TONGUE = 1, 2, 4
 FOLD_STEPS = 1024
 FOLDS = np.linspace(0, 1, FOLD_STEPS + 1) ** 1.15
@@ -166,11 +168,11 @@ def _teeth_colour(x, y, z):
     """Colour of teeth and gums at a template point."""
     gum = _clamp((y - 6.72) / 0.04) if y > 6.62 else _clamp((6.50 - y) / 0.04)
     gap = 1 - 0.45 * (1 - min(1.0, abs(np.sin(x * 38.0)) * 4))
-    depth = min(1.0, max(0.2, (z - 1.05) / 0.25))
+    depth = min(1.0, max(0.35, (z - 0.95) / 0.25))
     return (
-        (0.66 * gap * (1 - gum) + 0.38 * gum) * depth,
-        (0.61 * gap * (1 - gum) + 0.12 * gum) * depth,
-        (0.52 * gap * (1 - gum) + 0.11 * gum) * depth,
+        (0.80 * gap * (1 - gum) + 0.38 * gum) * depth,
+        (0.76 * gap * (1 - gum) + 0.12 * gum) * depth,
+        (0.68 * gap * (1 - gum) + 0.11 * gum) * depth,
     )
 
 
@@ -239,6 +241,9 @@ def shade(
                     c0 = c0 * (1 - inside) + 0.25 * depth
                     c1 = c1 * (1 - inside) + 0.06 * depth
                     c2 = c2 * (1 - inside) + 0.055 * depth
+                    groove = np.exp(CAVITY * min(0.0, _sample(relief, u, v) + CAVITY_FLOOR))
+                    c0, c1, c2 = c0 * groove**0.8, c1 * groove, c2 * groove**1.1
+                    sky_seen *= groove
                     slope_u, slope_v = relief_slopes(relief, u, v)
                     slope_u, slope_v = slope_u * RELIEF_STRENGTH, slope_v * RELIEF_STRENGTH
                     radius = np.sqrt(q0 * q0 + (q2 - AXIS_Z) * (q2 - AXIS_Z)) + 1e-12

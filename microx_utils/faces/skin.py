@@ -111,11 +111,11 @@ def _paint_complexion(albedo, at: SkinMap, rng, identity: Identity, blotches: ND
 
 
 def _paint_makeup(albedo, at: SkinMap, rng, identity: Identity, base: NDArray) -> None:
-    lips = base * ([0.86, 0.50, 0.52] if identity.melanin < 0.6 else [0.95, 0.72, 0.80])
+    lips = base * ([0.80, 0.40, 0.43] if identity.melanin < 0.6 else [0.90, 0.58, 0.64])
     if identity.makeup > 0.3:
         amount = 0.6 * identity.makeup
         lips = lips * (1 - amount) + np.array(LIPSTICKS[rng.integers(4)]) * amount
-    coverage = smooth(0.15, 0.75, at.lips) * rng.uniform(0.65, 1)
+    coverage = smooth(0.25, 0.65, at.lips) * rng.uniform(0.8, 1)
     grain = np.exp(0.12 * fractal_noise(rng, [(6, 0.5), (2, 0.5)]))[..., None]
     _cover(albedo, coverage, lips * grain)
     if identity.makeup > 0:
@@ -146,7 +146,7 @@ def _paint_brows(albedo, at: SkinMap, rng, identity: Identity) -> NDArray:
         for _ in range(count):
             t = rng.beta(1.1, 1.25)
             taper = (1.0 if t < 0.45 else 1 - 0.85 * (t - 0.45) / 0.55) * (0.65 + 0.35 * min(1, t / 0.15))
-            x = 0.105 + 0.44 * t
+            x = 0.085 + 0.455 * t
             y = brow_height(t, **identity.brow_curve) + rng.uniform(-0.5, 0.5) * thickness * taper
             angle = np.interp(t, [0, 0.3, 1], [1.25, 0.55, -0.25]) + rng.normal(0, 0.18)
             length = rng.uniform(0.035, 0.065)

@@ -21,7 +21,7 @@ COACTIVATIONS = 2.0
 """Mean number of unrelated action units in a clip."""
 # fmt: off
 REST_TONE = {
-    4: (0, 0.15), 1: (-0.05, 0.12), 2: (-0.08, 0.12), 12: (-0.03, 0.12), 15: (-0.02, 0.14), 7: (0, 0.15),
+    4: (0, 0.17), 1: (-0.1, 0.1), 2: (-0.1, 0.1), 12: (-0.03, 0.12), 15: (-0.02, 0.16), 7: (0, 0.15),
     5: (-0.08, 0.12), 17: (-0.05, 0.12), 10: (-0.12, 0.12), 24: (-0.05, 0.12),
 }
 # fmt: on
@@ -127,9 +127,9 @@ class _Course:
     def express(self, performance: str, strength: float) -> NDArray:
         """Add an expression; return its envelope."""
         rng, prototype = self.rng, PROTOTYPES[performance]
-        onset = rng.uniform(-0.1, 0.35) * self.seconds
+        onset = rng.uniform(-0.03, 0.35) * self.seconds
         rise = min(rng.uniform(0.25, 0.7) * SPEED.get(performance, 1.0), 0.45 * self.seconds)
-        hold, fall, rest = rng.uniform(0.25, 0.9) * self.seconds, rng.uniform(0.4, 0.9), rng.uniform(0, 0.7)
+        hold, fall, rest = rng.uniform(0.35, 0.95) * self.seconds, rng.uniform(0.4, 0.9), rng.uniform(0.1, 0.8)
         active = [unit for unit, (chance, _, _) in prototype.items() if rng.random() < chance]
         if len(active) < 2 < len(prototype):
             active = list(dict.fromkeys(active + list(prototype)[:2]))
@@ -153,7 +153,7 @@ class _Course:
         rng = self.rng
         for _ in range(rng.poisson(COACTIVATIONS)):
             k = rng.integers(len(ACTION_UNITS) - 1)
-            value = rng.uniform(0.05, 0.40) * (0.5 if ACTION_UNITS[k] in (9, 10, 16, 26) else 1)
+            value = rng.uniform(0.05, 0.40) * (0.5 if ACTION_UNITS[k] in (9, 10, 16, 25, 26) else 1)
             onset = rng.uniform(-0.2, 0.8) * self.seconds
             times = rng.uniform(0.2, 0.5), rng.uniform(0.1, 1), rng.uniform(0.3, 0.6), rng.uniform(0, 0.5)
             self.units[:, k] += value * self.envelope(onset, *times)
@@ -165,8 +165,8 @@ class _Course:
         syllables = np.abs(smooth_noise(rng, frames, fps, 0.07, 1.0))
         phrases = np.clip(smooth_noise(rng, frames, fps, 0.35, 1.0) + 0.9, 0, 1)
         loudness = rng.uniform(0.15, 0.5)
-        self.units[:, INDEX[26]] += loudness * 0.75 * syllables * phrases
-        self.units[:, INDEX[25]] += loudness * syllables * phrases
+        self.units[:, INDEX[26]] += loudness * 0.6 * syllables * phrases
+        self.units[:, INDEX[25]] += loudness * 0.6 * syllables * phrases
         for unit, share in SPEECH_UNITS:
             shape = np.clip(smooth_noise(rng, frames, fps, 0.08, 0.8), 0, 1.2)
             self.units[:, INDEX[unit]] += share * loudness * shape * phrases
@@ -201,11 +201,11 @@ def perform(
     rng = np.random.default_rng([1234, person, list(PROTOTYPES).index(performance), seed])
     style = sample_style(person)
     course = _Course(rng, style, frames, fps)
-    strength = (0.66 + 0.54 * rng.beta(1.6, 1.3)) * style.expressivity
+    strength = (0.76 + 0.48 * rng.beta(1.6, 1.3)) * style.expressivity
     envelope = course.express(performance, strength) if performance != "neutral" else np.zeros(frames)
     if rng.random() < SECOND_EMOTION_CHANCE:
         second = str(rng.choice(EMOTIONAL))
-        course.express(second, rng.uniform(0.15, 0.4) * (0.7 if performance == "neutral" else 1))
+        course.express(second, rng.uniform(0.15, 0.4) * (0.5 if performance == "neutral" else 1))
     course.add_noise()
     talking = bool(rng.random() < 0.25 + 0.5 * style.talkativeness)
     if talking:

@@ -11,7 +11,7 @@ import pytest
 from microx_utils.corpora import load_clips
 from microx_utils.course.records import truth_folder
 from microx_utils.faces.person import load_person
-from microx_utils.faces.sample import load_truth, make_sample, open_stage, people_facts
+from microx_utils.faces.sample import SAMPLE_SIZE, load_truth, make_sample, open_stage, people_facts
 from microx_utils.faces.sample_plan import plan_population, plan_sample
 from microx_utils.faces.truth import ANGLE_STEP, LANDMARK_STEP, UNIT_STEP, GroundTruth, pack_truth, unpack_truth
 from microx_utils.labels import EMOTIONS, emotion_of
@@ -69,11 +69,11 @@ def test_datasheet_counts_are_the_plan_s() -> None:
 def test_every_planned_clip_is_shipped_whole() -> None:
     for clip in PLAN[::10]:
         info = probe_video(SAMPLE / clip.path)
-        assert (info.width, info.height, info.frames) == (342, 192, clip.frames)
+        assert (info.width, info.height, info.frames) == (*SAMPLE_SIZE, clip.frames)
         assert info.fps == pytest.approx(clip.fps)
     on_disk = {str(path.relative_to(SAMPLE)) for path in SAMPLE.rglob("*.mp4")}
     assert {clip.path for clip in PLAN} == on_disk
-    assert sum(path.stat().st_size for path in SAMPLE.rglob("*") if path.is_file()) < 20e6
+    assert sum(path.stat().st_size for path in SAMPLE.rglob("*") if path.is_file()) < 40e6
 
 
 @pytest.mark.parametrize("corpus", ["BAUM-1s", "BAUM-2", "own"])

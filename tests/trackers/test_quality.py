@@ -54,7 +54,7 @@ def test_openface_takes_many_clips_a_start_and_its_problems_reach_the_report(
     clips = clips[clips["condition"] == "plain"]
     report = clip_quality(clips, tracker="openface", jobs=1, cache=tmp_path)
     assert report["problem"].tolist() == ["", "OpenFace crashed"]
-    assert report["width"].tolist() == [342, 342]
+    assert report["width"].tolist() == [512, 512]
     table = compare_trackers(clips, ["openface"], truth_folder=paths.SAMPLE, jobs=1, cache=tmp_path)
     assert table["clips"].tolist() == [1]
     assert asked == [2, 2]
@@ -83,7 +83,7 @@ def test_the_report_has_a_row_a_clip_whatever_is_wrong(report: pd.DataFrame) -> 
     rows = as_rows(report, "clip_id")
     assert list(rows) == ["good", "grey", "broken", "empty", "gone", "short", "outside", "backwards"]
     good = rows["good"]
-    assert (good["stored_fps"], good["stored_frames"], good["width"], good["height"]) == (30, 50, 342, 192)
+    assert (good["stored_fps"], good["stored_frames"], good["width"], good["height"]) == (30, 50, 512, 288)
     assert good["frames"] == 50
     assert good["seconds"] == pytest.approx(50 / 30)
     assert good["found"] == 1
