@@ -65,6 +65,7 @@ def draw_lines(
     *,
     levels: Mapping[str, float] | None = None,
     marker: str = "",
+    ends: tuple[pd.DataFrame, pd.DataFrame] | None = None,
     **look: Unpack[Look],
 ) -> Axes:
     """Draw a line for each column over the index, named at its right end; missing values leave gaps.
@@ -77,22 +78,26 @@ def draw_lines(
         Name -> y of dotted level lines, such as {"chance": 1 / 7}.
     marker
         matplotlib's marker of single values, such as "o".
+    ends
+        Low and high of an interval around each value, of the table's shape; drawn as a band.
     """
     table = _filled(table)
     palette = _colours(table.columns, look)
     ax = look.get("ax") or new_axes(2.7)
     for name, colour in palette.items():
         ax.plot(table.index, table[name], color=colour, marker=marker, ms=4)
+        if ends:
+            ax.fill_between(table.index, ends[0][name], ends[1][name], color=colour, alpha=0.15, linewidth=0)
     for value in (levels or {}).values():
         ax.axhline(value, color=MUTED, linewidth=0.9, linestyle=":")
     ax.margins(x=0.02)
     if pd.api.types.is_integer_dtype(table.index):
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     _finish(ax, look, grid="y", xlabel=table.index.name or "")
-    ends = [(str(name), table[name].dropna().iloc[-1], colour) for name, colour in palette.items()]
-    if len(ends) == 1 and look.get("ylabel"):  # the axis names it
-        ends = []
-    _name_ends(ax, [*ends, *((name, value, MUTED) for name, value in (levels or {}).items())])
+    names = [(str(name), table[name].dropna().iloc[-1], colour) for name, colour in palette.items()]
+    if len(names) == 1 and look.get("ylabel"):  # the axis names it
+        names = []
+    _name_ends(ax, [*names, *((name, value, MUTED) for name, value in (levels or {}).items())])
     return ax
 
 
@@ -337,6 +342,7 @@ def _colours(names: Iterable[Any], look: Look, *, one: str | None = None) -> dic
 
 def _name_ends(ax: Axes, ends: Sequence[tuple[str, float, str]]) -> None:
     """Write names at the right edge, each as near to the height of its value as they don't overlap."""
+    ax.get_ylim()  # the scale follows what was drawn, which transData alone doesn't ask for
     gap = 11 / (0.7 * ax.get_window_extent().height / figure_of(ax).dpi * 72)  # of the height; a title takes some of it
     to_height = ax.transData + ax.transAxes.inverted()
     ends = sorted(ends, key=lambda end: end[1])

@@ -45,6 +45,17 @@ def test_one_line_is_named_by_its_axis_alone():
     assert texts(figure_of(ax)).count("loss") == 1
 
 
+def test_a_line_has_its_interval_as_a_band():
+    table = pd.DataFrame({"error": [0.6, 0.5, np.nan]}, index=[0.5, 0.75, 1.0])
+    ax = charts.draw_lines(table, ends=(table - 0.1, table + 0.1), ylabel="error", **HEAD)
+    check_text(drawn(ax))
+    (band,) = ax.collections
+    ax = charts.draw_lines(pd.DataFrame({"low": [1.0, 2.0], "high": [5.0, 9.0]}))
+    names = {text.get_text(): text.xy[1] for text in ax.texts}
+    assert names["high"] > 0.9 and 0.05 < names["low"] < 0.25, "beside the ends of their lines, without a ylim, too"
+    assert list(band.get_paths()[0].get_extents().extents) == pytest.approx([0.5, 0.4, 0.75, 0.7])
+
+
 def test_bars_have_their_numbers_and_the_colours_of_their_emotions():
     ax = charts.draw_bars(pd.Series(range(1000, 1007), index=EMOTIONS), xlabel="segments", **HEAD)
     check_text(drawn(ax))
