@@ -203,6 +203,12 @@ def test_closing(entry: Notebook, notebook: nbformat.NotebookNode) -> None:
         assert f"[{neighbour.heading}]({neighbour.id}.ipynb)" in last.source
 
 
+def test_one_question_is_worth_an_argument(notebook: nbformat.NotebookNode) -> None:
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    asked = re.findall(r"^\*\*Argue\.\*\* .+?(?=\n\n|\Z)", text, flags=re.M | re.S)
+    assert len(asked) == 1 and "?" in asked[0]
+
+
 def test_links_lead_somewhere(notebook: nbformat.NotebookNode) -> None:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
