@@ -30,8 +30,9 @@ TEMPLATE = Path(__file__).with_name("report.typ")
 LOOK = Path(__file__).with_name("report.css")
 STORY_PICTURE = "story.png"
 INSTALL = "Install it with: pip install -r requirements-book.txt (make report and make book do)."
-WIDE, PHOTOS = ("figure_09", "figure_10", "figure_15"), ("figure_16", "figure_17")
-"""Figures that take the width of a page, and those that need less than half of it."""
+WIDE = ("figure_07", "figure_08", "figure_09", "figure_10", "figure_15")
+"""Figures that take half of a page's width; the others take a third."""
+PHOTOS = ("figure_16", "figure_17")
 MOST_RUNS = 3
 """Trained networks that a row of a table names; claims.md has them all."""
 BEYOND = ("15",)
@@ -204,9 +205,7 @@ def gather(folder: Path, course: Course, *, profile: str, data: str, seed: int =
     table = ledger.read_ledger(rows, course, profile=profile)
     machines = machine_letters(recorded, records.read_json(folder / "manifest.json")["machines"])
     groups: dict[str, list[dict[str, str]]] = {}
-    for row in sorted(
-        ledger_rows(table), key=lambda row: (row["kind"] == "setting", figure_number(row["source"]) or 0)
-    ):
+    for row in sorted(ledger_rows(table), key=_place):
         if not (group_of(row) == "beyond" and row["status"] == ledger.NOT_RUN):
             groups.setdefault(group_of(row), []).append(claim_line(row, machines["of"]))
     beyond = [name for notebook in course.notebooks if notebook.number in BEYOND for name in notebook.figures]

@@ -133,7 +133,7 @@ def test_html_has_every_number_and_a_description_of_every_picture(
     assert 'lang="en' in page and "rendered people" in text
 
 
-def test_pdf_is_about_eight_pages_and_tagged(paper_of_the_sample: Made) -> None:
+def test_pdf_is_eight_pages_and_tagged(paper_of_the_sample: Made) -> None:
     _, pdf = paper_of_the_sample
     content = pdf.read_bytes()
     assert content.startswith(b"%PDF") and b"/MarkInfo" in content and b"pdfuaid" in content
@@ -142,7 +142,7 @@ def test_pdf_is_about_eight_pages_and_tagged(paper_of_the_sample: Made) -> None:
         pytest.skip("no pdfinfo to count pages (apt-get install poppler-utils)")
     about = subprocess.run([program, pdf], capture_output=True, text=True, check=True).stdout
     (pages,) = re.findall(r"Pages: +(\d+)", about)
-    assert 6 <= int(pages) <= 12
+    assert 6 <= int(pages) <= 9  # a longer remark may start another
 
 
 def test_equal_results_make_equal_files(paper_of_the_sample: Made, write: Callable[..., Made]) -> None:
