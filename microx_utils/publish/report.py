@@ -264,8 +264,8 @@ def write_report(
     from microx_utils.plots.style import style
 
     style()
-    with tempfile.TemporaryDirectory(prefix="microx-report-") as name:
-        work = Path(name)
+    with tempfile.TemporaryDirectory(prefix="microx-report-") as folder_of_work:
+        work = Path(folder_of_work)
         picture = story.draw_story(table, title="The paper's claims, one square each")
         picture.savefig(work / STORY_PICTURE, dpi=records.DPI, bbox_inches="tight", facecolor="white")
         pyplot.close(picture)
@@ -274,12 +274,10 @@ def write_report(
         (work / "report.json").write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
         for file in (TEMPLATE, LOOK):
             shutil.copyfile(file, work / file.name)
-        source, plain = work / TEMPLATE.name, {"ignore_system_fonts": True}
-        made = {
-            "report.html": typst.compile(source, format="html", sys_inputs={"html": "yes"}, **plain),
-            "report.pdf": typst.compile(source, format="pdf", pdf_standards="ua-1", **plain),
-        }
-    for page, content in made.items():
-        with cache.atomic_file(target / page) as temporary:
+        source = work / TEMPLATE.name
+        page = typst.compile(source, format="html", sys_inputs={"html": "yes"}, ignore_system_fonts=True)
+        pdf = typst.compile(source, format="pdf", pdf_standards="ua-1", ignore_system_fonts=True)
+    for name, content in {"report.html": page, "report.pdf": pdf}.items():
+        with cache.atomic_file(target / name) as temporary:
             temporary.write_bytes(content)
     return target / "report.html", target / "report.pdf"
