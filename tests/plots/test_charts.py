@@ -9,6 +9,7 @@ import pytest
 from figure_checks import check_text, drawn, styled, texts
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
+from matplotlib.text import Annotation
 
 from microx_utils.components import COMPONENTS
 from microx_utils.labels import EMOTIONS
@@ -51,7 +52,7 @@ def test_a_line_has_its_interval_as_a_band():
     check_text(drawn(ax))
     (band,) = ax.collections
     ax = charts.draw_lines(pd.DataFrame({"low": [1.0, 2.0], "high": [5.0, 9.0]}))
-    names = {text.get_text(): text.xy[1] for text in ax.texts}
+    names = {text.get_text(): text.xy[1] for text in ax.texts if isinstance(text, Annotation)}
     assert names["high"] > 0.9 and 0.05 < names["low"] < 0.25, "beside the ends of their lines, without a ylim, too"
     assert list(band.get_paths()[0].get_extents().extents) == pytest.approx([0.5, 0.4, 0.75, 0.7])
 
