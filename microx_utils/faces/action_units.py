@@ -108,7 +108,8 @@ def split_sides(action_units: Mapping[int | str, float]) -> tuple[NDArray, NDArr
     Parameters
     ----------
     action_units
-        {unit: intensity}; a unit is 12, "12" or "AU12" for both sides, "12L" or "12R" for one.
+        {unit: intensity}; a unit is 12, "12" or "AU12" for both sides, "12L" or "12R" for one. Of a unit in TWO_SIDED
+        one side is half of both.
 
     Returns
     -------
@@ -137,6 +138,8 @@ def split_sides(action_units: Mapping[int | str, float]) -> tuple[NDArray, NDArr
                 sides[side][INDEX[number]] += intensity
             else:
                 closed[side] = max(closed[side], min(1.0, intensity))
+    whole = [INDEX[unit] for unit in TWO_SIDED]
+    sides["L"][whole] = sides["R"][whole] = (sides["L"][whole] + sides["R"][whole]) / 2
     return sides["L"], sides["R"], np.array([closed["L"], closed["R"]])
 
 

@@ -78,7 +78,7 @@ def test_points_and_boxes_are_drawn_where_they_were_found(clips: pd.DataFrame) -
     tip = (np.array([row["y_30"], row["x_30"]]) + 0.5) * factor - 0.5
     assert np.linalg.norm(changed - tip, axis=1).min() < 2
     chin = (row["y_8"] + 0.5) * factor
-    assert abs(changed[:, 0].max() - chin) < 6, "the chin is the lowest of the points"
+    assert abs(changed[:, 0].max() - chin) < 0.03 * len(pixels(bare)), "the chin is the lowest of the points"
     assert "landmarks" in alt(points) and "landmarks" not in alt(boxes) and "crops" in alt(boxes)
 
 
