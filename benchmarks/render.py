@@ -3,8 +3,8 @@
     python benchmarks/render.py [--rounds 15] [--person 26] [--lines 192]
 
 The baseline draws only depth and triangle numbers, one triangle at a time in NumPy, without textures, light or hair;
-the renderer does all of it. Both draw the same frame in turn, at 192 lines or any other
-number (twice that internally). The last row is the time that it takes to make a person.
+the renderer does all of it. Both draw the same frame in turn, at 192 lines or any other number (twice that
+internally). The last row is the time that it takes to make a person.
 """
 
 import argparse
