@@ -23,6 +23,7 @@ from sklearn.metrics import (
 from statsmodels.stats.contingency_tables import mcnemar as _mcnemar
 
 from microx_utils.labels import CHANCE, EMOTIONS, PROBABILITIES
+from microx_utils.support.resampling import times_drawn
 
 COLUMNS = ("segment_id", "clip_id", "subject", "emotion", "split", *PROBABILITIES)
 """The columns of a predictions table."""
@@ -363,7 +364,7 @@ def _draw(predictions: pd.DataFrame, *, groups: str, samples: int, seed: int) ->
     true, guess = (pd.Index(EMOTIONS).get_indexer(pd.Index(words)) for words in (truth, choice))
     counts = np.zeros((len(names), len(EMOTIONS), len(EMOTIONS)))  # one confusion matrix per group
     np.add.at(counts, (group, true, guess), 1)
-    times = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=samples)
+    times = times_drawn(len(names), samples=samples, seed=seed)
     drawn = _metrics(np.tensordot(times, counts, axes=1))
     return drawn if len(names) > 1 else {metric: np.full_like(values, np.nan) for metric, values in drawn.items()}
 

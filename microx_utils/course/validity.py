@@ -20,6 +20,7 @@ from microx_utils.labels import PROBABILITIES
 from microx_utils.landmarks import clip_landmarks, landmark_array
 from microx_utils.robust.inputs import REST_FRAMES
 from microx_utils.segments import split_segments
+from microx_utils.support.resampling import times_drawn
 
 MOVES = 24
 """Distances in a face that are measured."""
@@ -184,5 +185,4 @@ def learned_from_few(
 def _draws(predictions: pd.DataFrame, samples: int, seed: int) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
     """Return each row's person, (n,), and how often each person is in each bootstrap sample, (samples, people)."""
     person, names = pd.factorize(predictions["subject"], sort=True)
-    chances = np.full(len(names), 1 / len(names))
-    return person, np.random.default_rng(seed).multinomial(len(names), chances, size=samples)
+    return person, times_drawn(len(names), samples=samples, seed=seed)

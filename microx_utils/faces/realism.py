@@ -20,6 +20,7 @@ from microx_utils.evaluation import (
     summary,
 )
 from microx_utils.labels import EMOTIONS, PROBABILITIES
+from microx_utils.support.resampling import times_drawn
 
 from .render import still_drawer
 
@@ -104,7 +105,7 @@ def distance_summary(
     """
     before, after = face_distances(rest), face_distances(then)
     names, which = np.unique(np.asarray(people), return_inverse=True)
-    times = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=samples)
+    times = times_drawn(len(names), samples=samples, seed=seed)
     weights = times[:, which]  # (samples, n): how often each picture is in a sample
     rows = {}
     for name in before:

@@ -22,6 +22,7 @@ from microx_utils.robust.learning import Fit
 from microx_utils.robust.predicting import CLIP_PARTS, look
 from microx_utils.support import paths
 from microx_utils.support.cache import atomic_file, content_key, lock, ready
+from microx_utils.support.resampling import times_drawn
 
 
 def mask_costs(
@@ -44,7 +45,7 @@ def mask_costs(
         is not above 0).
     """
     people = sorted(set(pairs[reference][0]["subject"]))
-    times = np.random.default_rng(seed).multinomial(len(people), np.full(len(people), 1 / len(people)), size=samples)
+    times = times_drawn(len(people), samples=samples, seed=seed)
     costs: dict[str, NDArray[np.float64]] = {}
     scores: dict[str, dict[str, float]] = {}
     for name, (plain, mask) in pairs.items():
