@@ -173,6 +173,8 @@ def own_kernel(folder: Path, *, own: Path, strict: bool = True) -> type[AsyncKer
     )
 
     class OwnKernel(AsyncKernelManager):
+        shutdown_wait_time = 60.0  # seconds: one that is killed notes nothing, and a busy machine takes more than 5
+
         @property
         def kernel_spec(self) -> KernelSpec:
             return spec
