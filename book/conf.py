@@ -1,5 +1,10 @@
 """Sphinx's settings for the book. `microx book` puts the pages beside a copy of this file, in build/book/source."""
 
+from binascii import a2b_base64
+from hashlib import sha256
+from pathlib import Path
+
+import nbformat
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 
@@ -19,8 +24,10 @@ nb_execution_mode = "off"  # they come executed
 nb_code_prompt_show = "Show the code of this figure"
 nb_code_prompt_hide = "Hide the code of this figure"
 nb_merge_streams = True
+nb_output_stderr = "remove"  # progress bars; a test sees to it that there are no warnings
 nb_render_markdown_format = "myst"
 myst_enable_extensions = ["dollarmath"]
+myst_disable_syntax = ["myst_line_comment"]  # a line of text may start with a percent sign
 myst_heading_anchors = 3
 suppress_warnings = [
     "mystnb.unknown_mime_type",  # a widget's live view; its still is shown
@@ -72,6 +79,20 @@ def _formula(as_block):
     return write
 
 
+def _finish_pictures(app, doctree):
+    """Give notebooks' figures their alt text, which MyST-NB leaves out, and have a click open every picture in full."""
+    path, said = Path(app.env.doc2path(app.env.docname)), {}
+    if path.suffix == ".ipynb":
+        outputs = [output for cell in nbformat.read(path, as_version=4).cells for output in cell.get("outputs", [])]
+        for output in outputs:
+            if alt := output.get("metadata", {}).get("image/png", {}).get("alt"):
+                said[sha256(a2b_base64(output.data["image/png"])).hexdigest()] = alt  # MyST-NB names files like this
+    for picture in doctree.findall(nodes.image):
+        picture["alt"] = said.get(Path(picture["uri"]).stem, picture.get("alt", ""))
+        if "width" not in picture:
+            picture["scale"] = 100  # Sphinx links pictures that have a size
+
+
 def _skip(_app, _what, _name, member, skip, _options):
     """Leave out functions of SciPy: their wrappers pass for a module's own."""
     return True if str(getattr(member, "__module__", "")).startswith("scipy.") else skip
@@ -79,4 +100,5 @@ def _skip(_app, _what, _name, member, skip, _options):
 
 def setup(app):
     app.connect("autodoc-skip-member", _skip)
+    app.connect("doctree-read", _finish_pictures)
     app.add_html_math_renderer("mathml", (_formula(False), None), (_formula(True), None))

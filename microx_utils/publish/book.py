@@ -23,6 +23,8 @@ from microx_utils.support.errors import DataError
 SETTINGS = paths.ROOT / "book"
 SMOKE = " Its scores mean nothing: it shows that every cell runs. The gallery is of profile `class`."
 FIGURE_CALL = "lesson.show("
+SET_UP_CALL = " = open_lesson("
+SET_UP_PROMPTS = {"code_prompt_show": "Show the set-up", "code_prompt_hide": "Hide the set-up"}
 
 
 def executed_folder(course: Course, build: Path) -> Path | None:
@@ -35,7 +37,7 @@ def executed_folder(course: Course, build: Path) -> Path | None:
 
 
 def page_of(executed: Path, entry: Notebook, repository: str) -> nbformat.NotebookNode:
-    """Return an executed notebook as the book shows it: how to open it, and the code of its figures folded."""
+    """Return an executed notebook as the book shows it: how to open it; set-up and the code of its figures folded."""
     notebook = nbformat.read(executed, as_version=4)
     links = [f"{{download}}`Open this notebook <{executed.name}>`"]
     if repository:
@@ -51,7 +53,10 @@ def page_of(executed: Path, entry: Notebook, repository: str) -> nbformat.Notebo
             cell.source = re.sub(r"\[([^\]]+)\]\(\.\./(?!figures/)([^)]+)\)", address, cell.source)
         if cell.cell_type == "code" and FIGURE_CALL in cell.source:
             tags.append("hide-input")
-        if "injected-parameters" in tags:
+        if cell.cell_type == "code" and SET_UP_CALL in cell.source:
+            tags.append("hide-input")
+            cell.metadata["mystnb"] = SET_UP_PROMPTS
+        if {"parameters", "injected-parameters"} & set(tags):  # the first page says in which profile all were made
             tags.append("remove-cell")
     return notebook
 

@@ -15,17 +15,28 @@ from microx_utils.publish import book
 COURSE = load_course()
 FIRST = COURSE.notebooks[0]
 PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+OTHER = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
 
 
 def executed(folder: Path) -> Path:
-    """A notebook as a run leaves it, with a formula, a figure and what a widget leaves."""
+    """A notebook as a run leaves it, with a formula, two figures and what a widget leaves."""
+    bar = nbformat.v4.new_output("stream", name="stderr", text="looking at clips: 100%")
+    figures = [
+        nbformat.v4.new_output(
+            "display_data", {"image/png": picture}, metadata={"image/png": {"alt": alt, "width": 384}}
+        )
+        for picture, alt in ((PICTURE, "one grey dot"), (OTHER, "one white dot"))
+    ]
     still = {"text/html": f'<img alt="a widget, standing still" src="data:image/png;base64,{PICTURE}">'}
     cells = [
         nbformat.v4.new_markdown_cell(
             "# 00 · Start here\n\nA formula, $c_2 = (f + 1)\\,i$; [data](../data/README.md).", id="cell-01"
         ),
+        nbformat.v4.new_code_cell("profile = 'class'", id="default", metadata={"tags": ["parameters"]}),
         nbformat.v4.new_code_cell("profile = 'smoke'", id="given", metadata={"tags": ["injected-parameters"]}),
-        nbformat.v4.new_code_cell('lesson.show(fig, "extra_x")', id="cell-02"),
+        nbformat.v4.new_code_cell(f'lesson = open_lesson("{FIRST.id}")', id="set-up", outputs=[bar]),
+        nbformat.v4.new_markdown_cell("Its points shake by over 2\n% of the eye distance.", id="percent"),
+        nbformat.v4.new_code_cell('lesson.show(fig, "extra_x")', id="cell-02", outputs=figures),
         nbformat.v4.new_code_cell("widget()", id="cell-03", outputs=[nbformat.v4.new_output("display_data", still)]),
     ]
     path = folder / f"{FIRST.id}.ipynb"
@@ -55,8 +66,8 @@ def test_a_page_opens_its_notebook_and_folds_the_code_of_its_figures(tmp_path: P
     file = "[data](https://github.com/a/b/blob/HEAD/data/README.md)" if repository else "; data."
     assert file in page.cells[0].source
     tags = {cell.id: cell.metadata.get("tags", []) for cell in page.cells}
-    assert "hide-input" in tags["cell-02"] and "hide-input" not in tags["cell-03"]
-    assert "remove-cell" in tags["given"]
+    assert "hide-input" in tags["cell-02"] and "hide-input" in tags["set-up"] and "hide-input" not in tags["cell-03"]
+    assert "remove-cell" in tags["given"] and "remove-cell" in tags["default"]
 
 
 def test_the_pipeline_comes_first_and_no_module_is_left_out(tmp_path: Path) -> None:
@@ -90,5 +101,10 @@ def test_a_small_site_is_built_offline_and_without_a_warning(tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     page = (site / f"{FIRST.id}.html").read_text(encoding="utf-8")
     assert "<math" in page and "Show the code of this figure" in page and "a widget, standing still" in page
+    assert "Show the set-up" in page and "looking at clips" not in page
+    assert "% of the eye distance" in page, "a line that starts with a percent sign is no comment"
+    figures = re.findall(r'<a [^>]*href="(_images/\S+)"><img alt="(one \w+ dot)"[^>]* src="(_images/\S+)"', page)
+    assert [alt for _, alt, _ in figures] == ["one grey dot", "one white dot"]
+    assert all(link == shown for link, _, shown in figures), "a figure opens in full by a click"
     assert re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="https?://', page) == []
     assert "EMOTIONS" in (site / "index.html").read_text(encoding="utf-8")
