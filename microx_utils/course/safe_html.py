@@ -7,9 +7,16 @@ from pandas.io.formats.style import Styler
 WIDGET_TYPE = "application/vnd.jupyter.widget-view+json"
 """The output type that a front end with widgets shows in place of all others."""
 
-_TAGS = nh3.ALLOWED_TAGS | {"style", "figure", "figcaption"}
+_CHART: dict[str, set[str]] = {
+    "svg": {"viewBox", "fill", "font-size"},
+    "path": {"d", "fill", "stroke", "stroke-width", "stroke-dasharray", "opacity"},
+    "text": {"x", "y", "text-anchor"},
+}
+"""What the charts of widgets are made of, and the attributes that they use."""
+
+_TAGS = nh3.ALLOWED_TAGS | {"style", "figure", "figcaption", *_CHART}
 _EVERYWHERE = {"class", "id", "style", "scope", "colspan", "rowspan", "title", "role"}
-_ATTRIBUTES = {**nh3.ALLOWED_ATTRIBUTES, "*": _EVERYWHERE, "img": {"src", "alt", "width", "height"}}
+_ATTRIBUTES = {**nh3.ALLOWED_ATTRIBUTES, **_CHART, "*": _EVERYWHERE, "img": {"src", "alt", "width", "height"}}
 
 
 def safe_html(text: str) -> str:
@@ -17,6 +24,8 @@ def safe_html(text: str) -> str:
 
     >>> safe_html('<p>S01<img src="x" onerror="alert(1)"><script>alert(2)</script></p>')
     '<p>S01<img></p>'
+    >>> safe_html('<svg viewBox="0 0 9 9" onload="alert(1)"><path d="M1 1H9"/></svg>')
+    '<svg viewBox="0 0 9 9"><path d="M1 1H9"></path></svg>'
     """
     return nh3.clean(
         text,
