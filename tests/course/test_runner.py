@@ -223,12 +223,13 @@ def test_own_kernel_wins_over_an_installed_one_and_leaves_no_trace(
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     environment, place = dict(os.environ), Path.cwd()
     source = write_notebook(
-        tmp_path / "n" / "a.ipynb", "import sys, os; print(sys.executable, os.getcwd(), os.environ['IPYTHONDIR'])"
+        tmp_path / "n" / "a.ipynb",
+        "import sys, os, keras; print(sys.executable, os.getcwd(), os.environ['IPYTHONDIR'], 'jax' in sys.modules)",
     )
     assert run_notebook(source, tmp_path / "out" / "a.ipynb", GIVEN) is None
     printed = nbformat.read(tmp_path / "out" / "a.ipynb", as_version=4).cells[-1].outputs[0].text
-    python, folder, ipython = printed.split()
-    assert (python, folder) == (sys.executable, str((tmp_path / "n").resolve()))
+    python, folder, ipython, jax = printed.split()
+    assert (python, folder, jax) == (sys.executable, str((tmp_path / "n").resolve()), "False")
     assert not Path(ipython).exists()
     assert (dict(os.environ), Path.cwd()) == (environment, place)
 
