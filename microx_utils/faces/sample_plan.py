@@ -15,7 +15,7 @@ BAUM1_PEOPLE = range(22)
 BAUM2_PEOPLE = range(22, 70)
 OWN_PEOPLE = range(70, 78)
 """Seeds of the people in each group; nobody is in two."""
-FIRST_OF_POPULATION = 1000
+FIRST_OF_POPULATION, FIRST_WITH_MASKS = 1000, 900_000
 """Seed of the first person of a population: nobody in it is in the sample, or among the seeds kept for reviewers."""
 
 # fmt: off
@@ -92,9 +92,11 @@ def plan_sample() -> list[PlannedClip]:
 def plan_population(people: int) -> list[PlannedClip]:
     """Return the clips of people who are not in the sample, to train on: each shows each emotion once, in any scene.
 
-    The layout is that of BAUM-2. A larger population begins with the same people, who do the same.
+    The layout is that of BAUM-2. Of ten people, one more records each emotion with and without a mask, as in the
+    sample's `own`: who trains may choose by these takes. A larger population begins with the same people, who do the
+    same.
     """
-    clips = []
+    clips: list[PlannedClip] = []
     for subject in range(1, people + 1):
         person = FIRST_OF_POPULATION + subject - 1
         rng = np.random.default_rng([PLAN_SEED, person])
@@ -106,6 +108,8 @@ def plan_population(people: int) -> list[PlannedClip]:
             label = {"anger": "Angry", "sad": "Sadness"}.get(performance, performance.capitalize())
             head = (path, "BAUM-2", subject, number, person, performance, number, frames, fps)
             clips.append(PlannedClip(*head, scene=scene, mask=False, label=label))
+        if subject % 10 == 0:
+            clips += _pairs(subject // 10, FIRST_WITH_MASKS + subject // 10 - 1, rng)
     return clips
 
 
@@ -158,14 +162,17 @@ def _baum2(rng: np.random.Generator) -> list[PlannedClip]:
 
 
 def _own(rng: np.random.Generator) -> list[PlannedClip]:
+    return [clip for subject, person in enumerate(OWN_PEOPLE, start=1) for clip in _pairs(subject, person, rng)]
+
+
+def _pairs(subject: int, person: int, rng: np.random.Generator) -> list[PlannedClip]:
+    """Return what one person records: each emotion without a mask and with one."""
     clips = []
-    for subject, person in enumerate(OWN_PEOPLE, start=1):
-        seeds = rng.permutation(len(EMOTIONS))
-        for emotion, seed in zip(EMOTIONS, seeds, strict=True):
-            frames, fps = _length_and_rate(rng)
-            performance = "disgust" if emotion == "contempt" and subject % 2 else emotion
-            for mask in (False, True):
-                path = f"own/p{subject:02d}/{emotion}_{'mask' if mask else 'plain'}_1.mp4"
-                head = (path, "own", subject, 1, person, performance, int(seed), frames, fps)
-                clips.append(PlannedClip(*head, scene="outdoor", mask=mask, label=emotion))
+    for emotion, seed in zip(EMOTIONS, rng.permutation(len(EMOTIONS)), strict=True):
+        frames, fps = _length_and_rate(rng)
+        performance = "disgust" if emotion == "contempt" and subject % 2 else emotion
+        for mask in (False, True):
+            path = f"own/p{subject:02d}/{emotion}_{'mask' if mask else 'plain'}_1.mp4"
+            head = (path, "own", subject, 1, person, performance, int(seed), frames, fps)
+            clips.append(PlannedClip(*head, scene="outdoor", mask=mask, label=emotion))
     return clips

@@ -199,7 +199,11 @@ def test_a_population_is_of_other_people_and_reads_as_baum_2(tmp_path: Path) -> 
     plan = plan_population(3)
     assert plan == plan_population(5)[: len(plan)], "a larger one begins with the same people"
     assert not {clip.person for clip in plan} & ({clip.person for clip in PLAN} | set(range(900, 1000)))
-    assert len({clip.scene for clip in plan_population(20)}) == 3
+    many = plan_population(20)
+    assert len({clip.scene for clip in many}) == 3
+    masked = {clip.person for clip in many if clip.mask}
+    assert len(masked) == 2 and {clip.person for clip in many if clip.corpus == "own"} == masked
+    assert not masked & {clip.person for clip in [*many, *PLAN] if clip.corpus != "own"}
     short = [replace(clip, frames=2) for clip in plan if clip.subject != 2]
     make_sample(tmp_path, jobs=1, plan=short)
     clips, left_out = load_clips(f"BAUM-2={tmp_path / 'BAUM-2'}")
