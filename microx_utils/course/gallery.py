@@ -278,6 +278,9 @@ def card_table(card: Mapping[str, Any]) -> str:
     made = card["made"]
     trained = f"{card['parameters']:,} parameters, trained on {made['clips']:,} clips of {made['people']:,} people"
     how = f"{trained} ({made['data']}) on {made['date']} at commit `{made['commit'][:10]}`: `{made['command']}`."
+    if start := made.get("start"):
+        how += f" They go on from weights that {start['clips']:,} clips of {start['people']:,} other people"
+        how += f" ({start['data']}) gave at commit `{start['commit'][:10]}`: `{start['command']}`."
     head = ["tested on", "accuracy (95 % interval)", "UAR", "n", "people", "chance"]
     rows = [
         [

@@ -39,7 +39,7 @@ def wrong_for_robust(arguments: argparse.Namespace) -> str:
 
 def train_robust(arguments: argparse.Namespace) -> int:
     """Fit, score and keep the weights with their card, in --to."""
-    from microx_utils.apply.answers import SHIPPED, read_card
+    from microx_utils.apply.answers import read_card
     from microx_utils.course import records, stages
     from microx_utils.course.scores import interval_words
     from microx_utils.experiments import get_profile, load_experiment
@@ -55,7 +55,7 @@ def train_robust(arguments: argparse.Namespace) -> int:
     units = store_units(store, records.truth_folder(arguments.data))
     start = None
     if arguments.start:
-        start = SHIPPED if arguments.start == "shipped" else Path(arguments.start)
+        start = start_folder(arguments.start)
         made = read_card(start)["made"]
         if made["data"] == records.data_name(arguments.data) and made["seed"] != arguments.seed:
             problem = f"was trained on these data with seed {made['seed']}, on people whom another seed would test"
@@ -73,8 +73,16 @@ def train_robust(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def start_folder(named: str) -> Path:
+    """Return the folder of the weights that --from names."""
+    from microx_utils.apply.answers import SHIPPED
+
+    return SHIPPED if named == "shipped" else Path(named)
+
+
 def make_card(fitted: Any, experiment: Any, store: Any, arguments: argparse.Namespace) -> dict[str, Any]:
     """Return what was trained how, and what it scores on test people and on takes without and with a mask."""
+    from microx_utils.apply.answers import read_card
     from microx_utils.batches import segment_table, split_table
     from microx_utils.course import records, stages
     from microx_utils.experiments import get_profile
@@ -91,7 +99,7 @@ def make_card(fitted: Any, experiment: Any, store: Any, arguments: argparse.Name
     for name, rows in zip(("without a mask", "with a mask"), pair_takes(takes), strict=True):
         tested[f"sample, own recordings, {name}"] = rows
     made = {
-        "command": f"microx train robust --data {data} --profile {arguments.profile} --seed {arguments.seed}"
+        "command": f"microx train robust --data {arguments.data} --profile {arguments.profile} --seed {arguments.seed}"
         + (f" --from {arguments.start}" if arguments.start else ""),
         "seed": arguments.seed,
         "commit": commit(digits=40),
@@ -103,6 +111,9 @@ def make_card(fitted: Any, experiment: Any, store: Any, arguments: argparse.Name
         "seconds": round(fitted.facts["seconds_training"]),
         "machine": records.machine(),
     }
+    if arguments.start:
+        before = read_card(start_folder(arguments.start))["made"]
+        made["start"] = {name: before[name] for name in ("command", "commit", "date", "data", "clips", "people")}
     scores = [_score(name, rows) for name, rows in tested.items()]
     rendered = records.is_rendered(arguments.data)
     limits = _RENDERED + _LIMITS if rendered else _LIMITS

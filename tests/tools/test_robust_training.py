@@ -31,6 +31,8 @@ def test_weights_are_kept_with_what_they_are_worth(
     assert len(predict_video(clip_path, network=load_network(first))) == 7
     assert main([*smoke, "--to", str(second), "--from", str(first)]) == 0
     assert (first / "frame.weights.h5").read_bytes() != (second / "frame.weights.h5").read_bytes()
+    start = json.loads((second / "card.json").read_text())["made"]["start"]
+    assert start.items() <= card["made"].items() and f"--data {data}" in start["command"]
 
 
 @pytest.mark.parametrize(
