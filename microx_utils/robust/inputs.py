@@ -159,6 +159,28 @@ def moves(points: NDArray[np.float32], rest: NDArray[np.float32]) -> NDArray[np.
     return result
 
 
+def jittered(points: NDArray[np.float32], error: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return landmarks as a tracker finds them: parts of the face err as a whole, and each point by itself.
+
+    Parameters
+    ----------
+    points
+        float32 (1 + T, 68, 2) in coordinates of the face: the own neutral, and frames of one clip.
+    error
+        Standard deviation in either direction, eye distances.
+    """
+    part = np.zeros(68, int)  # 0: the jaw
+    for number, ids in enumerate(LANDMARK_GROUPS.values(), start=1):
+        part[list(ids)] = number
+    groups = part.max() + 1
+    parts = rng.normal(0, 0.6, (len(points), groups, 2))  # in each frame
+    parts += np.where(
+        np.arange(len(points))[:, None, None] > 0, rng.normal(0, 0.6, (1, groups, 2)), 0
+    )  # in all of them
+    alone = rng.normal(0, 0.4, points.shape)
+    return (points + error * (parts[:, part] + alone)).astype(np.float32)
+
+
 def pixels(crops: NDArray[np.uint8], rest: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return what a block sees: its crop in colour, and its change in grey since the own neutral, around 128.
 

@@ -3,9 +3,10 @@
 For each frame, component k of K = 7 gives features h_k: those of a small convolutional network, which sees the crop and
 its change since the own neutral, beside those of how the landmarks have moved. Then
 
-    a_k = sigmoid(v_k . relu(A_k appearance_k)) * given_k     can it be seen? (given: inside the picture, face found)
+    c_k = relu(A_k appearance_k)
+    a_k = sigmoid(v_k . [c_k, c_face]) * given_k             can it be seen? (given: inside the picture, face found)
     e_k = u . tanh(U h_k)                                    how much has it to say?
-    w_k = a_k exp(e_k) / (sum_j a_j exp(e_j) + 0.01)         its weight
+    w_k = a_k^2 exp(e_k) / (sum_j a_j^2 exp(e_j) + 0.01)     its weight: what is half hidden is more than half wrong
     z   = sum_k w_k V_k h_k                                  what all that can be seen says, of one size for any number
 
 so a hidden component has no say, and the weights of the others grow. Frames are joined in the same way, and one softmax
@@ -57,7 +58,7 @@ class Design:
     dropout
         Share of features that training leaves out.
     covers
-        Features from which availability is told; with 0 it is told from the convolutions directly.
+        Features of a component from which availability is told, its own and the full face's.
     """
 
     size: int = 32
@@ -65,7 +66,7 @@ class Design:
     features: int = 48
     units: tuple[str, ...] = ()
     dropout: float = 0.3
-    covers: int = 0
+    covers: int = 24
 
     def settings(self) -> dict[str, Any]:
         """Return plain values, as for `Design(**values)`, for keys and files."""
@@ -152,14 +153,16 @@ def _frame_network(design: Design) -> keras.Model:
         x = layers.Conv2D(filters, 3, 2, "same", activation="relu", name=f"conv_{number}")(x)
     x = ops.reshape(x, (-1, K, x.shape[1] * x.shape[2] * x.shape[3]))  # (N, K, n)
     x = layers.Dropout(design.dropout, name="dropout")(x)
-    covers = BlockDense(design.covers, "relu", name="covers")(x) if design.covers else x
+    covers = BlockDense(design.covers, "relu", name="covers")(x)  # (N, K, c)
+    whole = ops.repeat(covers[:, COMPONENTS.index("full_face"), None], K, axis=1)  # it shows what a mouth's crop can't
+    covers = ops.concatenate([covers, whole], axis=-1)
     available = ops.sigmoid(BlockDense(1, name="seen")(covers)[..., 0]) * given  # (N, K)
     looks = BlockDense(D, "relu", name="looks")(x)
     moved = BlockDense(D // 2, "relu", name="moved")(moves)
     h = ops.concatenate([looks, moved], axis=-1)  # (N, K, 3/2 D)
     say = BlockDense(1, name="say")(BlockDense(D // 2, "tanh", name="key")(h))[..., 0]  # (N, K)
     value = BlockDense(D, name="value")(h)  # (N, K, D)
-    votes = available * ops.exp(ops.clip(say, -6.0, 6.0))
+    votes = ops.square(available) * ops.exp(ops.clip(say, -6.0, 6.0))
     weights = votes / (ops.sum(votes, axis=1, keepdims=True) + FLOOR)
     face = ops.relu(ops.sum(ops.expand_dims(weights, -1) * value, axis=1))  # (N, D)
     outputs = {"face": face, "available": available, "weights": weights}

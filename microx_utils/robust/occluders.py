@@ -1,8 +1,9 @@
 """Masks, hands, sunglasses and hair, drawn into crops; and other light, blur and noise: what training shows.
 
-An occluder is a set of polygons in coordinates of the face (`inputs`), with a colour and some texture. Since it is
-known where in the face each crop was cut, one occluder is drawn into all seven, in each frame where it belongs, and
-into the own neutral as well: whoever wears a mask wore it before.
+An occluder is a set of polygons in coordinates of the face (`inputs`) and a surface: a colour, folds, a pattern, and
+light from one side. Nobody can draw all cloth there is, so what is drawn varies widely. Since it is known where in the
+face each crop was cut, one occluder is drawn into all seven, in each frame where it belongs, and into the own neutral
+as well: whoever wears a mask wore it before.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,11 +34,18 @@ def _ellipse(x: float, y: float, a: float, b: float, turn: float = 0.0) -> NDArr
 
 
 def mask(rng: np.random.Generator) -> Polygons:
-    """A face mask: over the nose as a rule, below it when it has slipped."""
-    top = rng.uniform(0.25, 0.5) if rng.random() < 0.8 else rng.uniform(0.7, 0.95)
-    side, ears, chin = top + rng.uniform(0.05, 0.3), rng.uniform(0.85, 1.1), rng.uniform(1.5, 1.9)
-    outline = [(0, top), (0.35, top + 0.12), (ears, side), (ears, 1.2), (0.5, chin), (0, chin + 0.1)]
-    return [_smooth(outline + [(-x, y) for x, y in outline[-2:0:-1]], rng, 0.03)]
+    """A face mask with ear loops, on a head that may turn: over the nose as a rule, below it when it has slipped."""
+    top = rng.uniform(0.15, 0.5) if rng.random() < 0.8 else rng.uniform(0.7, 0.95)
+    side, ears, chin = top + rng.uniform(0.05, 0.4), rng.uniform(0.8, 1.15), rng.uniform(1.5, 1.9)
+    low, jaw = rng.uniform(1.1, 1.4), rng.uniform(0.4, 0.65)
+    outline = [(0, top), (0.35, top + rng.uniform(0, 0.2)), (ears, side), (ears, low), (jaw, chin), (0, chin + 0.1)]
+    loops = [(ears, side), (1.7, 0.1), (1.7, 0.14), (ears, side + 0.05)], [(ears, low), (1.7, 0.6), (ears, low - 0.05)]
+    parts = [_smooth(outline + [(-x, y) for x, y in outline[-2:0:-1]], rng, 0.03)]
+    parts += [np.array(loop, np.float32) * (way, 1) for loop in loops for way in (-1, 1)] * int(rng.random() < 0.7)
+    yaw = rng.uniform(-0.15, 0.15)  # the side that turns away gets narrower
+    return [
+        (part * np.stack([1 + yaw * np.sign(part[:, 0]), np.ones(len(part))], 1)).astype(np.float32) for part in parts
+    ]
 
 
 def hand(rng: np.random.Generator) -> Polygons:
@@ -76,14 +84,15 @@ def turned(rng: np.random.Generator) -> Polygons:
     return [side * _smooth([(edge, -1.6), (2, -1.6), (2, 2.4), (edge + rng.normal(0, 0.2), 2.4)], rng, 0.05)]
 
 
-_CLOTH = "cloth"
 OCCLUDERS: dict[str, tuple[Callable[[np.random.Generator], Polygons], float, str]] = {
-    "mask": (mask, 0.4, _CLOTH),
+    "surgical mask": (mask, 0.16, "pleated"),
+    "FFP2 mask": (mask, 0.12, "ridged"),
+    "printed mask": (mask, 0.12, "printed"),
     "hand": (hand, 0.2, "skin"),
     "sunglasses": (sunglasses, 0.15, "dark"),
     "fringe": (fringe, 0.1, "dark"),
-    "scarf": (scarf, 0.08, _CLOTH),
-    "turned": (turned, 0.07, _CLOTH),
+    "scarf": (scarf, 0.08, "printed"),
+    "turned": (turned, 0.07, "plain"),
 }
 """Name -> the function that draws its outline, how often training shows it, what it is made of."""
 
@@ -99,10 +108,48 @@ def _colour(material: str, rng: np.random.Generator) -> NDArray[np.float32]:
     return np.full(3, rng.uniform(15, 245), np.float32) if shade == 1 else rng.uniform(20, 235, 3).astype(np.float32)
 
 
+def _surface(material: str, x: NDArray, y: NDArray, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return the colours of an occluder, in some light, at places x (1, w), y (h, 1) of the face: (h, w, 3)."""
+    colour = np.broadcast_to(_colour(material, rng), (y.size, x.size, 3))
+    if material == "printed" and rng.random() < 0.7:
+        ways, phases = rng.normal(0, 1, (2, 2)) * rng.uniform(4, 25), rng.uniform(0, 6, 2)
+        waves = [np.sin(x * across + y * down + phase) for (across, down), phase in zip(ways, phases, strict=True)]
+        colour = np.where((waves[0] * waves[1] > rng.uniform(-0.4, 0.4))[..., None], colour, _colour(material, rng))
+    bend = np.arcsin(np.clip(x / 1.4, -0.95, 0.95))  # a face is about a cylinder
+    if material == "ridged":
+        bend = bend + rng.uniform(-0.4, 0.4) * np.sign(x)
+    side, above = rng.normal((0, -0.15), (0.7, 0.3))
+    shade = 1 + rng.uniform(0, 0.7) * (side * np.sin(bend) + np.cos(bend) - 0.85 + above * (y - 0.9))
+    depth = rng.uniform(0, 0.1)
+    for (across, down), phase in zip(rng.normal(0, 1, (3, 2)) * rng.uniform(2, 9), rng.uniform(0, 6, 3), strict=True):
+        shade = shade + depth * np.sin(across * x + down * y + phase)
+    if material == "pleated":
+        number, sharp = rng.uniform(1.5, 6), rng.uniform(1, 4)  # of pleats in an eye distance
+        pleat = (number * (y + rng.normal(0, 0.15) * x**2) + rng.uniform()) % 1
+        shade = shade * (1 - rng.uniform(0.05, 0.4) * (4 * pleat * (1 - pleat) if rng.random() < 0.5 else pleat**sharp))
+    if material == "ridged" and rng.random() < 0.4:
+        valve = np.hypot(x - rng.uniform(-0.5, 0.5), y - rng.uniform(0.9, 1.3)) < rng.uniform(0.1, 0.25)
+        shade = np.where(valve, rng.uniform(0.6, 1.2) * shade, shade)
+    shade = shade + min(rng.exponential(0.02), 0.08) * rng.standard_normal(shade.shape, np.float32)  # weave
+    return (colour * shade[..., None]).astype(np.float32)
+
+
+def _cut(sheet: NDArray[np.float32], way: NDArray[np.float64], size: int) -> NDArray[np.float32]:
+    """Return what lies on a sheet where a crop is; `way` (2, 3) leads from the crop's pixels to the sheet's."""
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(sheet, way, (size, size), flags=how, borderMode=cv2.BORDER_REPLICATE), np.float32)
+
+
+SHEET, SHEET_SCALE = ((-2.0, -1.6), (2.0, 2.4)), 24
+"""An occluder is drawn once, on a sheet with these corners and so many px in an eye distance; crops are cut from it."""
+
+
 def draw_occluder(
     crops: NDArray[np.uint8], points: NDArray[np.float32], name: str, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """Draw an occluder into the crops of one clip, in place, and return how far each component can still be seen.
+
+    It slips a little from frame to frame, and the light on it and the camera's noise change.
 
     Parameters
     ----------
@@ -119,32 +166,38 @@ def draw_occluder(
         1: nothing in the middle of the crop is covered; 0: all of it is.
     """
     outline, _, material = OCCLUDERS[name]
-    polygons, colour = outline(rng), _colour(material, rng)
-    size = crops.shape[2]
-    slope, folds, phase = rng.normal(0, 0.18, 2), rng.uniform(0, 0.12), rng.uniform(0, 6)
-    grain = rng.normal(0, rng.uniform(0, 0.06), (size, size, 1)).astype(np.float32)
-    wave = rng.uniform(4, 16)
+    (left, top), (right, bottom) = SHEET
+    x = np.arange(left, right, 1 / SHEET_SCALE, dtype=np.float32)[None]
+    y = np.arange(top, bottom, 1 / SHEET_SCALE, dtype=np.float32)[:, None]
+    covered = np.zeros((y.size, x.size), np.uint8)
+    for polygon in outline(rng):  # one by one: together, overlapping parts would cancel
+        place = (polygon - SHEET[0]) * SHEET_SCALE
+        cv2.fillPoly(covered, [np.rint(place * _SUB).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    share = np.asarray(cv2.GaussianBlur(covered / np.float32(255), (0, 0), rng.uniform(0.3, 1.3)), np.float32)
+    around = cv2.GaussianBlur(share, (0, 0), rng.uniform(0.7, 3))  # its rim, and the shadow beside it
+    drawn = _surface(material, x, y, rng) * (1 + rng.uniform(-0.3, 0.2) * (around < 0.85))[..., None]
+    left_over = (1 - share) * (1 - rng.uniform(0, 0.5) * around)
+    sheet = np.dstack([drawn * share[..., None], left_over])  # a crop is multiplied by the last, and gets the first
+    count, size = len(crops), crops.shape[2]
     centres, sides = component_centres(points), component_sides()
-    drift = rng.normal(0, 0.015, (len(crops), 2)).cumsum(axis=0) if name == "hand" else np.zeros((len(crops), 2))
-    low, high = (np.concatenate(polygons).min(axis=0), np.concatenate(polygons).max(axis=0))
+    drift = rng.normal(0, rng.uniform(0, 0.025), (count, 2))  # the landmarks below it are guesses, too
+    if name == "hand":
+        drift += rng.normal(0, 0.015, (count, 2)).cumsum(axis=0)
+    light, noise = rng.normal(1, 0.02, count), rng.uniform(0, 4)
     middle = slice(round(size * (1 - MIDDLE) / 2), round(size * (1 + MIDDLE) / 2))
     visible = np.ones(crops.shape[:2], np.float32)
-    grid = ((np.arange(size) + 0.5) / size - 0.5).astype(np.float32)
     for t, k in np.ndindex(*crops.shape[:2]):
-        centre, side = centres[t, k] - drift[t], sides[k]
-        if (centre - side / 2 > high).any() or (centre + side / 2 < low).any():
+        step = sides[k] / size
+        first = (centres[t, k] - drift[t] - sides[k] / 2 + step / 2 - SHEET[0]) * SHEET_SCALE
+        cut = np.array([[step * SHEET_SCALE, 0, first[0]], [0, step * SHEET_SCALE, first[1]]], np.float64)
+        here = _cut(share, cut, size)
+        if here.max() < 0.01:
             continue
-        covered = np.zeros((size, size), np.uint8)
-        places = [((p - centre) / side + 0.5) * size - 0.5 for p in polygons]
-        for place in places:  # one by one: together, overlapping parts would cancel
-            cv2.fillPoly(covered, [np.rint(place * _SUB).astype(np.int32)], 255, cv2.LINE_AA, 4)
-        if not covered.any():
-            continue
-        x, y = centre[0] + side * grid[None, :, None], centre[1] + side * grid[:, None, None]
-        shade = 1 + slope[0] * x + slope[1] * (y - 0.8) + folds * np.sin(wave * y + phase) + grain
-        share = (covered / np.float32(255))[..., None]
-        crops[t, k] = np.clip(crops[t, k] * (1 - share) + colour * shade * share, 0, 255)
-        visible[t, k] = 1 - share[middle, middle].mean()
+        seen = _cut(sheet, cut, size)
+        grain = noise * rng.standard_normal((size, size), np.float32) * here
+        crop = crops[t, k] * seen[..., 3:] + light[t] * seen[..., :3] + grain[..., None]
+        crops[t, k] = np.clip(crop, 0, 255)
+        visible[t, k] = 1 - here[middle, middle].mean()
     return visible
 
 

@@ -17,6 +17,7 @@ from microx_utils.robust.inputs import (
     clip_faces,
     component_centres,
     frame_inputs,
+    jittered,
     mirrored,
     moves,
     pixels,
@@ -106,3 +107,15 @@ def test_centres_are_where_the_aligned_crops_were_cut(faces: Faces) -> None:
 
 def test_spread_frames_stay_inside_their_span() -> None:
     assert spread([0, 100], [10, 3], 5).tolist() == [[1, 3, 5, 7, 9], [100, 100, 101, 102, 102]]
+
+
+def test_jitter_is_as_large_as_said_and_moves_parts_as_a_whole() -> None:
+    points, rng = np.zeros((5, 68, 2), np.float32), np.random.default_rng(0)
+    many = np.stack([jittered(points, 0.02, rng) for _ in range(400)])
+    assert not jittered(points, 0.0, rng).any()
+    assert many.std() == pytest.approx(0.02, rel=0.2)
+    brow, other = many[..., 17:22, 1], many[..., 22:27, 1]
+    together = np.corrcoef(brow[:, 1].mean(axis=-1), brow[:, 2].mean(axis=-1))[0, 1]
+    assert 0.3 < together < 0.7, "part of an error lasts for the clip"
+    assert brow.mean(axis=-1).std() > 2 * other.std() / 3, "points of a part err together"
+    assert abs(np.corrcoef(brow[:, 1].mean(axis=-1), other[:, 1].mean(axis=-1))[0, 1]) < 0.2

@@ -9,17 +9,18 @@ import pytest
 from tiny_run import fake_store, tiny
 
 from microx_utils.batches import segment_table, split_table
+from microx_utils.components import COMPONENTS
 from microx_utils.crops import CropStore
 from microx_utils.evaluation import check_predictions, summary
 from microx_utils.experiments import PROFILES
 from microx_utils.robust import learning, predicting
-from microx_utils.robust.inputs import REST_FRAMES, Faces
+from microx_utils.robust.inputs import REST_FRAMES, Faces, moves
 from microx_utils.robust.learning import Fit, Recipe, fit, read_recipe
 from microx_utils.robust.predicting import clip_spans, predict_clip, predict_spans
 from microx_utils.robust.units import Units
 
 RECIPE = Recipe(
-    epochs=30,
+    epochs=50,
     frames=2,
     batch_size=16,
     learning_rate=0.01,
@@ -142,3 +143,26 @@ def test_a_fit_can_go_on_from_the_weights_of_another(fitted: tuple[Fit, CropStor
     fit(tiny(crop_size=16), store, once, start=found.folder, cache=cache)  # of people whose action units nobody knows
     with pytest.raises(ValueError, match="for crops of 16 px, or for other action units"):
         fit(tiny(crop_size=16), store, once, units=Units(("AU01",), values[:, :1]), start=found.folder, cache=cache)
+
+
+def test_what_is_hidden_moves_like_another_face_and_what_is_seen_like_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = fake_store(size=16)
+    points = np.random.default_rng(1).normal(size=(len(store.crops), 68, 2)).astype(np.float32)
+    faces = replace(faces_of(store), points=points)
+    mouth = COMPONENTS.index("mouth")
+
+    def hide_the_mouth(crops: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        visible = np.ones(crops.shape[:2], np.float32)
+        visible[:, mouth] = 0.1
+        return visible
+
+    monkeypatch.setattr(learning, "draw_some", hide_the_mouth)
+    monkeypatch.setattr(learning, "JITTER", (0.0, 0.0))
+    recipe, mine, others = replace(RECIPE, hide=1.0), np.array([1, 2]), np.array([21, 22])
+    shown = learning._show(faces, mine, others, None, recipe, np.random.default_rng(0))
+    moved, guessed = (moves(faces.points[k], faces.points[faces.rest[k[0]]].mean(axis=0)) for k in (mine, others))
+    assert not (np.random.default_rng(0).random() < 0.5), "this seed does not mirror"
+    np.testing.assert_allclose(shown["moves"][:, mouth], guessed[:, mouth], atol=1e-4)
+    np.testing.assert_allclose(shown["moves"][:, :mouth], moved[:, :mouth], atol=1e-4)

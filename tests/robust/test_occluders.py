@@ -7,14 +7,15 @@ from microx_utils.components import COMPONENTS, LANDMARK_GROUPS
 from microx_utils.robust.inputs import component_centres
 from microx_utils.robust.occluders import OCCLUDERS, draw_occluder, draw_some, photograph
 
+MASKS = ("surgical mask", "FFP2 mask", "printed mask")
 HIDES = {
-    "mask": ("mouth",),
+    **dict.fromkeys(MASKS, ("mouth",)),
     "sunglasses": ("left_eye", "right_eye"),
     "fringe": ("left_eyebrow", "right_eyebrow"),
     "scarf": ("mouth",),
 }
 SPARES = {
-    "mask": ("left_eyebrow", "right_eyebrow"),
+    **dict.fromkeys(MASKS, ("left_eyebrow", "right_eyebrow")),
     "sunglasses": ("mouth",),
     "fringe": ("mouth", "nose"),
     "scarf": ("left_eye", "right_eye", "left_eyebrow", "right_eyebrow"),
@@ -59,11 +60,46 @@ def test_an_occluder_stands_still_on_a_face_that_moves() -> None:
     """In a crop that follows a falling jaw, the mask's upper edge moves up."""
     points = np.repeat(level_face()[None], 2, axis=0)
     points[1, 48:68, 1] += 0.3
-    crops = crops_of(2, size=48)
-    draw_occluder(crops, points, "scarf", np.random.default_rng(3))
-    edges = [(crop[:, 24] != 128).any(axis=1).argmax() for crop in crops[:, COMPONENTS.index("mouth")]]
     assert component_centres(points)[1, -1, 1] > component_centres(points)[0, -1, 1]
-    assert edges[1] < edges[0]
+    edges = []
+    for seed in range(20):
+        crops = crops_of(2, size=48)
+        draw_occluder(crops, points, "scarf", np.random.default_rng(seed))
+        mouths = crops[:, COMPONENTS.index("mouth"), :, 24]
+        edges.append([(mouth != 128).any(axis=1).argmax() for mouth in mouths])
+    inside = np.array([each for each in edges if each[1] > 0])  # others cover the whole crop
+    assert len(inside) > 2 and (inside[:, 1] < inside[:, 0]).all()
+
+
+@pytest.mark.parametrize("name", OCCLUDERS)
+def test_what_is_drawn_changes_from_frame_to_frame(name: str) -> None:
+    """Real cloth is never still, and the network sees what has changed."""
+    still = np.repeat(level_face()[None], 4, axis=0)
+    changes, hidden = [], []
+    for seed in range(30):
+        crops = crops_of(4)
+        visible = draw_occluder(crops, still, name, np.random.default_rng(seed))
+        hidden += [(visible < 0.1).all(axis=0)]
+        changes += [np.abs(np.diff(crops.astype(int), axis=0)).mean(axis=(0, 2, 3, 4))]
+    moved = np.array(changes)[np.array(hidden)]
+    assert len(moved) and (moved > 0.2).mean() > 0.9 and moved.max() < 40
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_no_two_masks_are_alike(name: str) -> None:
+    """Colour, the side the light comes from, and height vary: some have slipped below the nose."""
+    mouth, nose = COMPONENTS.index("mouth"), COMPONENTS.index("nose")
+    pictures, visible = [], []
+    for seed in range(60):
+        crops = crops_of()
+        visible.append(draw_occluder(crops, level_face()[None], name, np.random.default_rng(seed))[0])
+        pictures.append(crops[0, mouth].astype(float))
+    seen, hidden = np.array(visible), [p for p, v in zip(pictures, visible, strict=True) if v[mouth] < 0.05]
+    assert np.std([picture.mean() for picture in hidden]) > 25
+    sides = np.array([picture[:, :8].mean() - picture[:, -8:].mean() for picture in hidden])
+    assert sides.max() > 5 and sides.min() < -5
+    slipped = (seen[:, mouth] < 0.5) & (seen[:, nose] > 0.9)
+    assert 0.02 < slipped.mean() < 0.4
 
 
 def test_every_kind_is_drawn_now_and_then() -> None:
