@@ -94,6 +94,10 @@ def make_card(fitted: Any, experiment: Any, store: Any, arguments: argparse.Name
     train, test = (segments[segments["split"] == part] for part in ("train", "test"))
     data = records.data_name(arguments.data)
     tested = {f"{data}, test people of the subject split": predict_spans(fitted, store, clip_spans(test, store))}
+    if data != "sample" and records.is_rendered(arguments.data):  # the sample then is of other people
+        sample = stages.crops_of("sample", get_profile(arguments.profile), style="aligned")
+        test = split_table(experiment, sample).query("split == 'test'")  # as in notebook 15
+        tested["sample, test people of the subject split"] = predict_spans(fitted, sample, clip_spans(test, sample))
     own = stages.crops_of("sample", get_profile(arguments.profile), own=True, style="aligned")
     takes = predict_spans(fitted, own, clip_spans(segment_table(experiment, own), own))
     for name, rows in zip(("without a mask", "with a mask"), pair_takes(takes), strict=True):

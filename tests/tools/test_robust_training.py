@@ -1,12 +1,13 @@
 """`microx train robust` on five people of two classes: weights, a card, and training that goes on from them."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from tiny_corpus import write_tiny_corpus
 
-from microx_utils.apply.answers import predict_video
+from microx_utils.apply.answers import SHIPPED, predict_video
 from microx_utils.robust.predicting import load_network
 from microx_utils.support import paths
 from microx_utils.tools.cli import main
@@ -50,6 +51,20 @@ def test_no_other_files_are_replaced_and_no_test_people_are_trained_on(
     assert main(["train", "robust", "--profile", "smoke", "--to", str(tmp_path)]) != 0
     assert "holds other files, such as thesis.docx" in capsys.readouterr().err
     assert (tmp_path / "thesis.docx").is_file()
-    again = ["train", "robust", "--profile", "smoke", "--from", "shipped", "--seed", "1", "--to", str(tmp_path / "new")]
+    of_sample = shutil.copytree(SHIPPED, tmp_path / "of_sample")
+    card = json.loads((of_sample / "card.json").read_text())
+    (of_sample / "card.json").write_text(json.dumps(card | {"made": card["made"] | {"data": "sample", "seed": 0}}))
+    again = [
+        "train",
+        "robust",
+        "--profile",
+        "smoke",
+        "--seed",
+        "1",
+        "--from",
+        str(of_sample),
+        "--to",
+        str(tmp_path / "new"),
+    ]
     assert main(again) != 0
     assert "with seed 0, on people whom another seed would test" in capsys.readouterr().err
