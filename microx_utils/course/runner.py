@@ -237,6 +237,7 @@ def run_notebook(source: Path, target: Path, parameters: Mapping[str, Any], *, s
                 kernel_manager_class=own_kernel(source.parent.resolve(), own=own, strict=strict),
                 language="python",
                 progress_bar=False,
+                iopub_timeout=120,  # the last output of a cell takes more than papermill's 4 s on a busy machine
             )
         except (PapermillException, CellControlSignal, RuntimeError, TimeoutError) as error:
             failure = _failure(error, executed, own / "kernel.log")
