@@ -293,7 +293,9 @@ def card_table(card: Mapping[str, Any]) -> str:
         ]
         for row in card["scores"]
     ]
-    return f"{how} The people it was tested on were in neither training nor validation.\n\n" + markdown_table([head, *rows])
+    return f"{how} The people it was tested on were in neither training nor validation.\n\n" + markdown_table(
+        [head, *rows]
+    )
 
 
 def save_gallery(folder: Path, course: Course, *, readme: Path | None = None) -> list[Path]:

@@ -96,6 +96,21 @@ def reference_table(names: Mapping[str, str], *, samples: int, seed: int) -> Sty
     return table.style.format(precision=3).set_caption(f"Test segments; {about}; one run each")
 
 
+def read_accuracy_cost(path: Path = FOLDER / "accuracy_cost.csv") -> pd.DataFrame:
+    """Return what `benchmarks/accuracy_cost.py` measured: small networks' accuracy, and their milliseconds a clip.
+
+    One row for a variant or system and the people whom it answered; the README beside the file explains the columns.
+
+    Raises
+    ------
+    DataError
+        The file is missing.
+    """
+    if not path.is_file():
+        raise DataError(path, "is missing", "Make it: python benchmarks/accuracy_cost.py")
+    return pd.read_csv(path)
+
+
 def read_short_epochs(path: Path = FOLDER / "short_epochs.csv") -> pd.DataFrame:
     """Return the trials that the reference runs followed: plain sigmoid gates, an epoch of one pass over the data.
 

@@ -347,3 +347,51 @@ def draw_subject_accuracy(
     legend_above(ax)
     write_head(ax, "Accuracy of each test subject", caption, blank_lines=1)
     return ax
+
+
+_COST_LOOKS = {  # those that are drawn last lie on top
+    "variant": ("o", MUTED, "other variants"),
+    "landmarks": ("D", "#997700", "68 landmarks"),
+    "lpq_svm": ("v", "#997700", "LPQ, SVM"),
+    "two_streams": ("P", "#997700", "two streams"),
+    "published design": ("^", "#882255", "published design"),
+    "profile": ("s", INK, "the class profile's"),
+    "chosen": ("*", HELD_OUT_COLOUR, "chosen"),
+}
+"""Marker, colour and legend of the rows of `draw_accuracy_cost`."""
+
+
+def draw_accuracy_cost(table: pd.DataFrame, *, caption: str = "") -> Figure:
+    """Draw accuracies with intervals against milliseconds a clip (`reference.read_accuracy_cost`).
+
+    On the left are those held out of the first fold, whom every variant answered; on the right the test people. A
+    variant that was not trained is a line at its cost.
+    """
+    fig, panels = plt.subplots(1, 2, figsize=(WIDTH, 4.2), sharex=True, sharey=True)
+    titles = {"first fold": "people held out of the first fold", "test": "test people"}
+    handles = {}
+    for ax, (people, title) in zip(panels, titles.items(), strict=True):
+        rows = table[table["people"] == people]
+        role = rows["name"].where(rows["name"].isin(_COST_LOOKS), "variant").mask(rows["chosen"], "chosen")
+        for name, (marker, colour, label) in _COST_LOOKS.items():
+            mine, size = rows[role == name], {"*": 11, "P": 9}.get(marker, 7)
+            ax.vlines(mine["ms_per_clip"], mine["low"], mine["high"], color=colour, linewidth=1.6, alpha=0.6)
+            look: dict[str, Any] = {"color": colour, "ms": size, "mec": "white", "ls": "none"}
+            (drawn,) = ax.plot(mine["ms_per_clip"], mine["accuracy"], marker, **look)
+            if len(mine):
+                handles[f"{label}: {mine['name'].iloc[0]}" if name == "chosen" else label] = drawn
+        for name, x in table.loc[table["people"] == "none", ["name", "ms_per_clip"]].itertuples(index=False):
+            ax.axvline(x, color=_COST_LOOKS[name][1], linewidth=1, linestyle="--")
+            look = {"rotation": 90, "ha": "right", "va": "top", "fontsize": 7.5, "color": MUTED}
+            place = ax.get_xaxis_transform()
+            ax.annotate(f"{name}: not trained", (x, 1), (-2, -2), place, textcoords="offset points", **look)
+        draw_chance(ax)
+        ax.set_title(f"{title}, n = {rows['n'].max():,.0f}", **_PANEL_TITLE)
+        ax.set(xscale="log", xlabel="ms for a clip (logarithmic)")
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.grid(axis="y")
+    panels[0].set_ylabel("accuracy over segments")
+    write_percent(panels[0].yaxis)
+    fig.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, handletextpad=0.2)
+    write_head(fig, "Accuracy against cost", caption)
+    return fig

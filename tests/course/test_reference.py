@@ -1,10 +1,13 @@
 """The reference runs that ship: complete, of the paper's settings, and named so that each can be traced."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from microx_utils.course.reference import (
     FOLDER,
+    read_accuracy_cost,
     read_reference_run,
     read_short_epochs,
     reference_scores,
@@ -67,3 +70,25 @@ def test_trials_with_short_epochs_passed_once_over_the_data() -> None:
         assert per_epoch == (segments["train"] // 8 if rows["split"].iloc[0] == "subject" else 127), name
         hits = rows["accuracy"].to_numpy() * 8 * per_epoch
         assert np.abs(hits - hits.round()).max() < 0.01  # whole segments: the steps are not misstated
+
+
+def test_every_accuracy_beside_a_cost_says_what_it_is_of() -> None:
+    table = read_accuracy_cost()
+    said = ["chance", "data", "split", "folds", "seeds", "machine", "commit", "parameters", "ms_per_clip"]
+    assert table[said].notna().all(axis=None)
+    assert not table["commit"].str.endswith("+").any()  # made by a commit, not by something near it
+    scored = table[table["people"] != "none"]
+    assert ((scored["low"] <= scored["accuracy"]) & (scored["accuracy"] <= scored["high"])).all()
+    assert (scored.groupby("people")["n"].nunique() == 1).all()
+    assert table.loc[table["chosen"], "name"].nunique() == 1
+    tested = set(table.query("people == 'test' and kind == 'variant'")["name"])
+    assert tested <= {"profile", "published design", *table.loc[table["chosen"], "name"]}
+    dearest = table.loc[table["name"] == "published design", "ms_per_clip"].max()
+    assert table.loc[table["chosen"], "ms_per_clip"].max() <= dearest / 10
+
+
+def test_without_its_table_the_benchmark_is_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"accuracy_cost\.csv: is missing. Make it: python benchmarks/accuracy_cost\.py"
+    ):
+        read_accuracy_cost(tmp_path / "accuracy_cost.csv")

@@ -308,3 +308,21 @@ def test_clip_quality_of_unreadable_clips_draws_empty_panels():
     nothing = pd.DataFrame({name: [np.nan] for name in ("found", "confidence", "jitter", "stored_fps", "seconds")})
     figure = drawn(data.draw_clip_quality(nothing.assign(eye_distance=np.nan), limits=LIMITS, caption=CAPTION))
     assert all(ax.texts[0].get_text() == "nothing to measure" for ax in figure.axes)
+
+
+def test_accuracy_cost_marks_the_chosen_and_what_was_not_trained():
+    names = ["profile", "pool_3", "profile", "pool_3", "published design", "landmarks"]
+    table = pd.DataFrame({"name": names, "kind": ["variant"] * 5 + ["system"], "n": [565, 565, 411, 411, np.nan, 411]})
+    table = table.assign(
+        people=["first fold", "first fold", "test", "test", "none", "test"], chosen=table["name"] == "pool_3"
+    )
+    table = table.assign(ms_per_clip=[24, 22, 24, 22, 1400, 1.5], accuracy=[0.4, 0.5, 0.41, 0.45, np.nan, 0.6])
+    table = table.assign(low=table["accuracy"] - 0.1, high=table["accuracy"] + 0.1)
+    figure = drawn(results.draw_accuracy_cost(table, caption=CAPTION))
+    (legend,) = figure.legends
+    named = [text.get_text() for text in legend.get_texts()]
+    assert set(named) == {"the class profile's", "chosen: pool_3", "68 landmarks"}
+    for ax, points in zip(figure.axes, ({(24, 0.4), (22, 0.5)}, {(24, 0.41), (22, 0.45), (1.5, 0.6)}), strict=True):
+        marks = [line for line in ax.lines if line.get_linestyle() == "None"]
+        assert {(x, y) for line in marks for x, y in np.asarray(line.get_xydata()).tolist()} == points
+        assert any(text.get_text() == "published design: not trained" for text in ax.texts)
