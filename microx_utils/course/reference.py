@@ -108,7 +108,7 @@ def read_accuracy_cost(path: Path = FOLDER / "accuracy_cost.csv") -> pd.DataFram
     """
     if not path.is_file():
         raise DataError(path, "is missing", "Make it: python benchmarks/accuracy_cost.py")
-    return pd.read_csv(path)
+    return pd.read_csv(path, dtype={"commit": str, "crops": str})  # 489e765 is no number
 
 
 def read_short_epochs(path: Path = FOLDER / "short_epochs.csv") -> pd.DataFrame:
