@@ -293,9 +293,7 @@ def card_table(card: Mapping[str, Any]) -> str:
         ]
         for row in card["scores"]
     ]
-    return f"{how} The people tested on were in neither training nor validation.\n\n" + markdown_table(
-        [head, *rows]
-    )
+    return f"{how} The people tested on were in neither training nor validation.\n\n" + markdown_table([head, *rows])
 
 
 def save_gallery(folder: Path, course: Course, *, readme: Path | None = None) -> list[Path]:
