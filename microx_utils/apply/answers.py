@@ -136,13 +136,14 @@ def _rows(track: FaceTrack, answer: ClipAnswer) -> pd.DataFrame:
     rows = pd.concat([answer.segments.assign(unit="segment"), clip.assign(unit="clip")], ignore_index=True)
     seen = np.array([_seen(answer, first, count) for first, count in rows[["first", "frames"]].to_numpy()])
     rows[list(SEEN)] = seen.round(3)
-    rows["emotion"] = np.array(EMOTIONS)[rows[list(PROBABILITIES)].to_numpy().argmax(axis=1)]
+    rows[list(PROBABILITIES)] = rows[list(PROBABILITIES)].round(4)
+    rows["emotion"] = np.array(EMOTIONS)[rows[list(PROBABILITIES)].to_numpy().argmax(axis=1)]  # of what is shown
     shown = [track.found[first : first + count].any() for first, count in rows[["first", "frames"]].to_numpy()]
     rows.loc[~np.array(shown), "emotion"] = ""  # the network answers to nothing, too
     rows.loc[~np.array(shown), list(PROBABILITIES)] = np.nan
     rows["first"] += track.first
     rows = rows.assign(face=track.number, start=rows["first"] / FPS, end=(rows["first"] + rows["frames"]) / FPS)
-    rows[[*PROBABILITIES, "start", "end"]] = rows[[*PROBABILITIES, "start", "end"]].round(4)
+    rows[["start", "end"]] = rows[["start", "end"]].round(4)
     return rows[["face", "unit", "first", "frames", "start", "end", "emotion", *PROBABILITIES, *SEEN]]
 
 
