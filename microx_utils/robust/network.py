@@ -154,7 +154,8 @@ def _frame_network(design: Design) -> keras.Model:
     x = ops.reshape(x, (-1, K, x.shape[1] * x.shape[2] * x.shape[3]))  # (N, K, n)
     x = layers.Dropout(design.dropout, name="dropout")(x)
     covers = BlockDense(design.covers, "relu", name="covers")(x)  # (N, K, c)
-    whole = ops.repeat(covers[:, COMPONENTS.index("full_face"), None], K, axis=1)  # it shows what a mouth's crop can't
+    face = COMPONENTS.index("full_face")
+    whole = ops.tile(covers[:, face : face + 1], (1, K, 1))  # it shows what a mouth's crop can't
     covers = ops.concatenate([covers, whole], axis=-1)
     available = ops.sigmoid(BlockDense(1, name="seen")(covers)[..., 0]) * given  # (N, K)
     looks = BlockDense(D, "relu", name="looks")(x)
