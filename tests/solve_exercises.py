@@ -150,7 +150,7 @@ def answer_all(notebook: str) -> list[Answered]:
     cells, exercises = read_cells(notebook), exercises_of(notebook)
     chosen = needed_cells(cells, exercises)
     by_solution = {each.solution.id: each for each in exercises}
-    namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins}
+    namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins, "display": lambda *shown: None}
     answered = []
     for cell in cells:
         if "parameters" in tags(cell):
