@@ -16,11 +16,11 @@ from microx_utils.apply.answers import SHIPPED
 from microx_utils.batches import segment_table
 from microx_utils.course.stages import crops_of
 from microx_utils.experiments import get_profile, load_experiment
-from microx_utils.labels import PROBABILITIES
 from microx_utils.robust.inputs import store_faces
 from microx_utils.robust.judging import mask_costs, seen_in_clips, told_apart
 from microx_utils.robust.predicting import CLIP_PARTS, answers, clip_spans, load_network
 from microx_utils.tools.own_recordings import pair_takes
+from microx_utils.training import predictions_table
 
 BEHIND_A_MASK = ("nose", "mouth", "full_face")
 
@@ -33,13 +33,11 @@ def main() -> None:
     options = parser.parse_args()
     profile = get_profile(options.profile)
     store = crops_of(options.data, profile, own=True, style="aligned")
-    spans = clip_spans(segment_table(load_experiment("table1_microx", profile), store), store)
+    spans = clip_spans(segment_table(load_experiment("table1_microx", profile), store), store).assign(split="test")
     network, faces = load_network(options.weights), store_faces(store)
 
     def takes(hide: tuple[str, ...] = ()) -> tuple[pd.DataFrame, pd.DataFrame]:
-        found = pd.DataFrame(answers(network, faces, spans, CLIP_PARTS, hide=hide), columns=list(PROBABILITIES))
-        columns = ["segment_id", "clip_id", "subject", "emotion"]
-        return pair_takes(spans[columns].assign(split="test").join(found))
+        return pair_takes(predictions_table(spans, answers(network, faces, spans, CLIP_PARTS, hide=hide)))
 
     plain, masked = takes()
     pairs = {"as it is": (plain, masked), "told": (plain, takes(BEHIND_A_MASK)[1])}

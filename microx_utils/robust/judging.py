@@ -13,7 +13,6 @@ from microx_utils.components import COMPONENTS, FULL_FACE
 from microx_utils.crops import CropStore, crop_clip
 from microx_utils.evaluation import predicted, summary
 from microx_utils.experiments import Experiment
-from microx_utils.labels import PROBABILITIES
 from microx_utils.rivals import classical
 from microx_utils.rivals.streams import FLOW_SIZE, clip_inputs
 from microx_utils.rivals.systems import OPTIONS, Baseline, run_system, span_table
@@ -23,6 +22,7 @@ from microx_utils.robust.predicting import CLIP_PARTS, look
 from microx_utils.support import paths
 from microx_utils.support.cache import atomic_file, content_key, lock, ready
 from microx_utils.support.resampling import times_drawn
+from microx_utils.training import predictions_table
 
 
 def mask_costs(
@@ -142,8 +142,7 @@ def rival_answers(
             found = ask(name, run, store, own, clips)
             with atomic_file(file, checked=True) as temporary:
                 np.save(temporary, found / found.sum(axis=1, keepdims=True))
-    table = clips.assign(split="test")[["segment_id", "clip_id", "subject", "emotion", "split"]].reset_index(drop=True)
-    return table.join(pd.DataFrame(np.load(file), columns=list(PROBABILITIES)))
+    return predictions_table(clips.assign(split="test"), np.load(file))
 
 
 def _ask_two_streams(

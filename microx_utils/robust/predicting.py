@@ -18,6 +18,7 @@ from microx_utils.robust.inputs import Faces, frame_inputs, spread, store_faces
 from microx_utils.support import cache as caching
 from microx_utils.support import paths
 from microx_utils.support.keras_setup import prepare_networks
+from microx_utils.training import predictions_table
 
 if TYPE_CHECKING:
     from microx_utils.robust.learning import Fit
@@ -185,5 +186,4 @@ def predict_spans(
             with caching.atomic_file(file, checked=True) as temporary:
                 np.save(temporary, found)
     spans = spans if "split" in spans else spans.assign(split="test")
-    table = spans[["segment_id", "clip_id", "subject", "emotion", "split"]].reset_index(drop=True)
-    return table.join(pd.DataFrame(np.load(file), columns=list(PROBABILITIES)))
+    return predictions_table(spans, np.load(file))
