@@ -35,6 +35,10 @@ _PARTS = {name: _JAW if name == "full_face" else LANDMARK_GROUPS[name] for name 
 MOVES = 2 * max(map(len, _PARTS.values()))
 """Numbers that describe how the landmarks of one component have moved; unused ones are 0."""
 
+_GROUP_OF = np.zeros(68, int)  # 0: the jaw
+for _number, _ids in enumerate(LANDMARK_GROUPS.values(), start=1):
+    _GROUP_OF[list(_ids)] = _number
+
 MOVE_SCALE = 12.0
 """Moves are given in 1/12 of the distance between the eyes, about what a raised brow moves."""
 
@@ -169,16 +173,11 @@ def jittered(points: NDArray[np.float32], error: float, rng: np.random.Generator
     error
         Standard deviation in either direction, eye distances.
     """
-    part = np.zeros(68, int)  # 0: the jaw
-    for number, ids in enumerate(LANDMARK_GROUPS.values(), start=1):
-        part[list(ids)] = number
-    groups = part.max() + 1
+    groups = _GROUP_OF.max() + 1
     parts = rng.normal(0, 0.6, (len(points), groups, 2))  # in each frame
-    parts += np.where(
-        np.arange(len(points))[:, None, None] > 0, rng.normal(0, 0.6, (1, groups, 2)), 0
-    )  # in all of them
+    parts[1:] += rng.normal(0, 0.6, (1, groups, 2))  # in all of them but the neutral
     alone = rng.normal(0, 0.4, points.shape)
-    return (points + error * (parts[:, part] + alone)).astype(np.float32)
+    return (points + error * (parts[:, _GROUP_OF] + alone)).astype(np.float32)
 
 
 def pixels(crops: NDArray[np.uint8], rest: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -44,8 +44,8 @@ GUESSED = 0.6
 """Landmarks of a component of which less can be seen are wrong in training."""
 
 JITTER = 0.01, 0.04
-"""How far landmarks err at most, eye distances, on a face that can be seen and on one that can't, all of it: the brows
-of a masked face moved .017 otherwise than those of the same take without a mask (people of a population)."""
+"""How far landmarks err at most, in eye distances: on a face that can be seen, and on one of which a component can't.
+The brows of a masked face moved .017 otherwise than those of the same take without a mask (people of a population)."""
 
 RECIPES_FILE = Path(__file__).with_name("recipes.toml")
 
@@ -272,17 +272,17 @@ def _show(
         left_out = rng.random(len(COMPONENTS)) < recipe.drop
         if not left_out.all():
             kept = kept * ~left_out
-    found = jittered(points, rng.uniform(0, JITTER[bool((visible < GUESSED).any())]), rng)
+    guessed, (surest, worst) = visible < GUESSED, JITTER
+    found = jittered(points, rng.uniform(0, worst if guessed.any() else surest), rng)
     shown = {
         "pixels": pixels(crops[None, 1:], crops[None, 0])[0],
         "moves": moves(found[1:], found[:1]),
         "given": kept[1:],
         "available": visible[1:] * kept[1:],
     }
-    guessed = visible[1:] < GUESSED
     if guessed.any():
         guess = moves(faces.points[others], faces.points[faces.rest[others[0]]].mean(axis=0))
-        shown["moves"] = np.where(guessed[..., None], guess, shown["moves"])
+        shown["moves"] = np.where(guessed[1:, :, None], guess, shown["moves"])
     if units is not None:
         values = units.values[frames]
         shown["units"] = values[:, mirrored_units(units.names)] if flipped else values
