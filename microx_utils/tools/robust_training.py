@@ -39,7 +39,7 @@ def wrong_for_robust(arguments: argparse.Namespace) -> str:
 
 def train_robust(arguments: argparse.Namespace) -> int:
     """Fit, score and keep the weights with their card, in --to."""
-    from microx_utils.apply.answers import read_card
+    from microx_utils.apply.answers import SHIPPED, read_card
     from microx_utils.course import records, stages
     from microx_utils.course.scores import interval_words
     from microx_utils.experiments import get_profile, load_experiment
@@ -53,18 +53,18 @@ def train_robust(arguments: argparse.Namespace) -> int:
     experiment = load_experiment("table1_microx", profile, seed=arguments.seed)
     store = stages.crops_of(arguments.data, profile, style="aligned")
     units = store_units(store, records.truth_folder(arguments.data))
-    start = None
+    start = before = None
     if arguments.start:
-        start = start_folder(arguments.start)
-        made = read_card(start)["made"]
-        if made["data"] == records.data_name(arguments.data) and made["seed"] != arguments.seed:
-            problem = f"was trained on these data with seed {made['seed']}, on people whom another seed would test"
-            raise DataError(start, problem, f"Give --seed {made['seed']}.")
+        start = SHIPPED if arguments.start == "shipped" else Path(arguments.start)
+        before = read_card(start)["made"]
+        if before["data"] == records.data_name(arguments.data) and before["seed"] != arguments.seed:
+            problem = f"was trained on these data with seed {before['seed']}, on people whom another seed would test"
+            raise DataError(start, problem, f"Give --seed {before['seed']}.")
     fitted = fit(experiment, store, read_recipe(profile.name), units=units, start=start)
     with atomic_folder(folder) as made:
         for name in _WEIGHTS:
             shutil.copy(fitted.folder / name, made / name)
-        card = make_card(fitted, experiment, store, arguments)
+        card = make_card(fitted, experiment, store, arguments, before)
         (made / "card.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     for score in card["scores"]:
         between = interval_words(score["low"], score["high"])
@@ -73,16 +73,13 @@ def train_robust(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def start_folder(named: str) -> Path:
-    """Return the folder of the weights that --from names."""
-    from microx_utils.apply.answers import SHIPPED
+def make_card(
+    fitted: Any, experiment: Any, store: Any, arguments: argparse.Namespace, before: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return what was trained how, and what it scores on test people and on takes without and with a mask.
 
-    return SHIPPED if named == "shipped" else Path(named)
-
-
-def make_card(fitted: Any, experiment: Any, store: Any, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return what was trained how, and what it scores on test people and on takes without and with a mask."""
-    from microx_utils.apply.answers import read_card
+    `before` says how the weights were made that the training went on from.
+    """
     from microx_utils.batches import segment_table, split_table
     from microx_utils.course import records, stages
     from microx_utils.experiments import get_profile
@@ -90,14 +87,14 @@ def make_card(fitted: Any, experiment: Any, store: Any, arguments: argparse.Name
     from microx_utils.tools.measure import commit
     from microx_utils.tools.own_recordings import pair_takes
 
-    segments = split_table(experiment, store)
-    train, test = (segments[segments["split"] == part] for part in ("train", "test"))
-    data = records.data_name(arguments.data)
-    tested = {f"{data}, test people of the subject split": predict_spans(fitted, store, clip_spans(test, store))}
-    if data != "sample" and records.is_rendered(arguments.data):  # the sample then is of other people
-        sample = stages.crops_of("sample", get_profile(arguments.profile), style="aligned")
-        test = split_table(experiment, sample).query("split == 'test'")  # as in notebook 15
-        tested["sample, test people of the subject split"] = predict_spans(fitted, sample, clip_spans(test, sample))
+    train = split_table(experiment, store).query("split == 'train'")
+    data, rendered = records.data_name(arguments.data), records.is_rendered(arguments.data)
+    stores, tested = {data: store}, {}
+    if rendered and data != "sample":  # the sample then is of other people
+        stores["sample"] = stages.crops_of("sample", get_profile(arguments.profile), style="aligned")
+    for name, each in stores.items():  # the last one's test clips are named on the card
+        test = split_table(experiment, each).query("split == 'test'")
+        tested[f"{name}, test people of the subject split"] = predict_spans(fitted, each, clip_spans(test, each))
     own = stages.crops_of("sample", get_profile(arguments.profile), own=True, style="aligned")
     takes = predict_spans(fitted, own, clip_spans(segment_table(experiment, own), own))
     for name, rows in zip(("without a mask", "with a mask"), pair_takes(takes), strict=True):
@@ -115,11 +112,9 @@ def make_card(fitted: Any, experiment: Any, store: Any, arguments: argparse.Name
         "seconds": round(fitted.facts["seconds_training"]),
         "machine": records.machine(),
     }
-    if arguments.start:
-        before = read_card(start_folder(arguments.start))["made"]
+    if before:
         made["start"] = {name: before[name] for name in ("command", "commit", "date", "data", "clips", "people")}
     scores = [_score(name, rows) for name, rows in tested.items()]
-    rendered = records.is_rendered(arguments.data)
     limits = _RENDERED + _LIMITS if rendered else _LIMITS
     return {"limits": limits, "parameters": fitted.facts["parameters"], "made": made, "scores": scores}
 
